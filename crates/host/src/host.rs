@@ -1,0 +1,166 @@
+//! One running service: its database, its server, and what it does in the background.
+
+use std::{sync::Arc, time::Duration};
+
+use nonrecours_feed::{Follower, Handler};
+use nonrecours_kernel::{Clock, IdSource};
+use nonrecours_pg::{Db, MigrateError};
+use nonrecours_rpc::{
+    Server, ServerConfig,
+    auth::{JwksError, TokenSource, Verifier},
+    client::{self, PeerChannel},
+    server::ServeError,
+};
+use sqlx::migrate::Migrator;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::HostConfig;
+
+/// How often old answers are forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// How long background work may take to end once the server has drained.
+const BACKGROUND_END: Duration = Duration::from_secs(5);
+
+/// What a process passes in: tests and the demo pass a clock and ids of their own.
+#[derive(Clone)]
+pub struct Environment {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where new ids come from.
+    pub ids: IdSource,
+}
+
+impl Environment {
+    /// Ids from the operating system's randomness and the given clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ids: IdSource::new(Arc::clone(&clock)),
+            clock,
+        }
+    }
+}
+
+/// Why a service did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be read.
+    #[error("settings")]
+    Settings(#[from] std::io::Error),
+    /// The database cannot be reached.
+    #[error("database")]
+    Database(#[from] nonrecours_pg::Error),
+    /// The schema is not this program's.
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+    /// The keys of the token issuer cannot be had.
+    #[error("token verification")]
+    Verifier(#[from] JwksError),
+    /// The address of a peer is not one.
+    #[error("peer address")]
+    Peer(#[from] client::AddressError),
+    /// The server failed.
+    #[error("server")]
+    Serve(#[from] ServeError),
+}
+
+/// A service that has its database and is about to serve.
+pub struct Host {
+    /// Its short name.
+    pub service: &'static str,
+    /// Its database.
+    pub db: Db,
+    /// Clock and ids.
+    pub environment: Environment,
+    /// Cancelled when the service is to end.
+    pub shutdown: CancellationToken,
+    server: ServerConfig,
+    verifier: Verifier,
+    peer_token: TokenSource,
+    background: JoinSet<()>,
+}
+
+impl Host {
+    /// Connects to the database, checks its schema, and loads the issuer's keys.
+    pub async fn start(
+        service: &'static str,
+        config: HostConfig,
+        environment: Environment,
+        migrator: &Migrator,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let db = Db::connect(&config.database, Arc::clone(&environment.clock)).await?;
+        db.check_schema(migrator).await?;
+        let verifier = Verifier::new(config.auth, Arc::clone(&environment.clock)).await?;
+        Ok(Self {
+            service,
+            db,
+            environment,
+            shutdown,
+            server: config.server,
+            verifier,
+            peer_token: config.peer_token,
+            background: JoinSet::new(),
+        })
+    }
+
+    /// The way to a peer: connected when first used, with this service's token and trace context on every call.
+    pub fn peer(&self, url: &str) -> Result<PeerChannel, StartError> {
+        Ok(client::connect(url, self.peer_token.clone())?)
+    }
+
+    /// Follows the feed of a peer in the background until shutdown.
+    pub fn follow<H: Handler>(&mut self, source: &'static str, channel: PeerChannel, handler: H) {
+        let follower = Follower {
+            service: self.service,
+            source,
+            db: self.db.clone(),
+            channel,
+            handler,
+        };
+        self.background.spawn(follower.run(self.shutdown.clone()));
+    }
+
+    /// Serves until shutdown with the rpcs that `rpcs` adds; drains; ends the background work; closes the database.
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        rpcs: impl FnOnce(Server) -> Server,
+    ) -> Result<(), StartError> {
+        let probed = self.db.clone();
+        let server =
+            rpcs(Server::new(self.service, self.server, self.verifier)).ready_when(move || {
+                let db = probed.clone();
+                async move { db.is_ready().await }
+            });
+        self.background
+            .spawn(purge(self.db.clone(), self.shutdown.clone()));
+        tracing::info!(service = self.service, address = ?listener.local_addr().ok(), "serving");
+        let served = server.serve(listener, self.shutdown.clone()).await;
+        // The server may have ended by itself: the background work ends with it.
+        self.shutdown.cancel();
+        let ended = tokio::time::timeout(BACKGROUND_END, async {
+            while self.background.join_next().await.is_some() {}
+        });
+        if ended.await.is_err() {
+            tracing::warn!(service = self.service, "background work was cut off");
+            self.background.shutdown().await;
+        }
+        self.db.close().await;
+        tracing::info!(service = self.service, "stopped");
+        Ok(served?)
+    }
+}
+
+async fn purge(db: Db, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(PURGE_EVERY) => {}
+        }
+        match db.purge_replays().await {
+            Ok(purged) => tracing::info!(purged, "forgot old answers"),
+            Err(error) => tracing::warn!(%error, "forgetting old answers failed"),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What the three services share as running programs: their common settings, their start, their background work, and
+//! their end.
+
+mod config;
+mod host;
+mod program;
+
+pub use config::{DatabaseConfig, HostConfig};
+pub use host::{Environment, Host, StartError};
+pub use program::{Program, run};

@@ -1,0 +1,101 @@
+//! The frame of a service's `main`: telemetry, signals, and the two commands `serve` and `migrate`.
+
+use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc};
+
+use nonrecours_kernel::{Clock, SystemClock};
+use nonrecours_rpc::telemetry::{self, LogFormat, TelemetryConfig};
+use sqlx::migrate::Migrator;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config,
+    host::{Environment, StartError},
+};
+
+/// What a service's command line asks for.
+pub enum Program<C> {
+    /// Serve on this address with these settings.
+    Serve(SocketAddr, C),
+    /// Bring the database of this owner URL to the schema of this program.
+    Migrate(String),
+}
+
+/// Runs a service as a process: until SIGTERM or SIGINT when serving. Says on standard error what went wrong.
+pub async fn run<C, S>(
+    service: &'static str,
+    migrator: &Migrator,
+    program: Program<C>,
+    serve: impl FnOnce(C, Environment, TcpListener, CancellationToken) -> S,
+) -> ExitCode
+where
+    S: Future<Output = Result<(), StartError>>,
+{
+    let telemetry = match telemetry::init(TelemetryConfig {
+        service,
+        log: LogFormat::Json,
+        capture: None,
+    }) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("{service}: telemetry: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let result = match program {
+        Program::Migrate(owner_url) => migrate(&owner_url, migrator, clock.as_ref()).await,
+        Program::Serve(address, config) => {
+            listen_and_serve(address, |listener, shutdown| {
+                serve(config, Environment::new(clock), listener, shutdown)
+            })
+            .await
+        }
+    };
+    let code = match &result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let error: &dyn std::error::Error = error;
+            let cause = error.source().map(ToString::to_string);
+            tracing::error!(service, %error, cause, "the service failed");
+            ExitCode::FAILURE
+        }
+    };
+    telemetry.shutdown().await;
+    code
+}
+
+async fn migrate(
+    owner_url: &str,
+    migrator: &Migrator,
+    clock: &dyn Clock,
+) -> Result<(), StartError> {
+    nonrecours_pg::migrate(&config::read(owner_url)?, migrator, clock).await?;
+    tracing::info!("the database is at the schema of this program");
+    Ok(())
+}
+
+async fn listen_and_serve<S>(
+    address: SocketAddr,
+    serve: impl FnOnce(TcpListener, CancellationToken) -> S,
+) -> Result<(), StartError>
+where
+    S: Future<Output = Result<(), StartError>>,
+{
+    let shutdown = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let signalled = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        signalled.cancel();
+    });
+    let listener = TcpListener::bind(address).await?;
+    serve(listener, shutdown).await
+}

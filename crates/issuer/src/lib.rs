@@ -1,0 +1,247 @@
+//! The development issuer: signs access tokens with a key made at start, and publishes the public half.
+//!
+//! It stands in for the territory's identity provider where there is none: `nonrecours up`, the demonstration and
+//! the tests. It asks nobody for a password, so it never runs beside real data. The key lives in memory only: a
+//! restart makes every earlier token worthless.
+
+mod key;
+mod server;
+
+use std::{fs, io, path::Path, sync::Arc};
+
+use jsonwebtoken::{Header, encode};
+use nonrecours_kernel::{Clock, OperatorId, Role};
+use serde_json::{Value, json};
+use time::Duration;
+
+pub use key::Signing;
+
+use key::Key;
+
+/// Life of a token when nothing else is asked for.
+pub const DEFAULT_TTL: Duration = Duration::hours(1);
+
+/// Path of the issuer's metadata (RFC 8414, OpenID Connect Discovery).
+pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+
+/// Path of the public keys (RFC 7517).
+pub const JWKS_PATH: &str = "/jwks.json";
+
+/// Why the issuer could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// The system gave no randomness.
+    #[error("the system gives no randomness")]
+    Randomness(#[source] rand::rand_core::OsError),
+    /// The signature library refused the key or the claims.
+    #[error("the token cannot be signed")]
+    Signature(#[from] jsonwebtoken::errors::Error),
+    /// The public keys cannot be put into JSON.
+    #[error("the public keys cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The file of the public keys cannot be written.
+    #[error("the public keys cannot be written to a file")]
+    File(#[from] io::Error),
+}
+
+/// What a token says of its bearer.
+#[derive(Clone, Debug)]
+pub struct TokenSpec {
+    /// Stable identifier of the person or service: claim `sub`.
+    pub subject: String,
+    /// Name shown in histories: claim `name`; absent when none.
+    pub name: Option<String>,
+    /// Claim `roles`.
+    pub roles: Vec<Role>,
+    /// Claim `operator`, for the people of an operator.
+    pub operator: Option<OperatorId>,
+    /// Time until the token expires, from the issuer's clock.
+    pub ttl: Duration,
+}
+
+impl TokenSpec {
+    /// A token of [`DEFAULT_TTL`] with these roles, no name and no operator.
+    pub fn new(subject: impl Into<String>, roles: impl IntoIterator<Item = Role>) -> Self {
+        Self {
+            subject: subject.into(),
+            name: None,
+            roles: roles.into_iter().collect(),
+            operator: None,
+            ttl: DEFAULT_TTL,
+        }
+    }
+}
+
+/// An issuer with one key of its own.
+pub struct DevIssuer {
+    url: String,
+    audience: String,
+    clock: Arc<dyn Clock>,
+    key: Key,
+}
+
+impl DevIssuer {
+    /// An issuer with a fresh Ed25519 key. `url` is the claim `iss` of its tokens and the base of its addresses.
+    pub fn generate(
+        url: impl Into<String>,
+        audience: impl Into<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IssuerError> {
+        Self::generate_with(Signing::Ed25519, url, audience, clock)
+    }
+
+    /// An issuer with a fresh key of the given kind.
+    pub fn generate_with(
+        signing: Signing,
+        url: impl Into<String>,
+        audience: impl Into<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IssuerError> {
+        Ok(Self {
+            url: url.into().trim_end_matches('/').to_owned(),
+            audience: audience.into(),
+            clock,
+            key: Key::generate(signing)?,
+        })
+    }
+
+    /// Gives the key another identifier than its thumbprint: that of another issuer's key, to play an impostor.
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.key.kid = kid.into();
+        self
+    }
+
+    /// Identifier of the key: its RFC 7638 thumbprint.
+    pub fn kid(&self) -> &str {
+        &self.key.kid
+    }
+
+    /// Claim `iss` of the tokens, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A signed access token, valid from the issuer's present.
+    pub fn token(&self, spec: &TokenSpec) -> Result<String, IssuerError> {
+        let now = self.clock.now();
+        let roles: Vec<&str> = spec.roles.iter().map(|role| role.as_str()).collect();
+        let mut claims = json!({
+            "iss": self.url,
+            "aud": self.audience,
+            "sub": spec.subject,
+            "roles": roles,
+            "iat": now.unix_timestamp(),
+            "nbf": now.unix_timestamp(),
+            "exp": (now + spec.ttl).unix_timestamp(),
+        });
+        if let Some(name) = &spec.name {
+            claims["name"] = json!(name);
+        }
+        if let Some(operator) = spec.operator {
+            claims["operator"] = json!(operator.to_string());
+        }
+        self.token_with_claims(&claims)
+    }
+
+    /// Signs any claims, sensible or not.
+    pub fn token_with_claims(&self, claims: &Value) -> Result<String, IssuerError> {
+        let mut header = Header::new(self.key.signing.algorithm());
+        header.kid = Some(self.key.kid.clone());
+        Ok(encode(&header, claims, &self.key.private)?)
+    }
+
+    /// The public keys as a JWK Set (RFC 7517).
+    pub fn jwks(&self) -> Result<Value, IssuerError> {
+        Ok(json!({ "keys": [self.key.public()?] }))
+    }
+
+    /// Writes the public keys to a file, at once for whoever reads it: never half a set.
+    pub fn write_jwks(&self, path: &Path) -> Result<(), IssuerError> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        fs::write(&partial, serde_json::to_vec_pretty(&self.jwks()?)?)?;
+        fs::rename(&partial, path)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
+    use nonrecours_kernel::ManualClock;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn issuer(signing: Signing) -> DevIssuer {
+        let clock = Arc::new(ManualClock::at(datetime!(2025-10-06 08:00 UTC)));
+        DevIssuer::generate_with(signing, "http://127.0.0.1:1/", "nonrecours", clock).unwrap()
+    }
+
+    fn claims(issuer: &DevIssuer, token: &str, algorithm: Algorithm) -> Value {
+        let set: JwkSet = serde_json::from_value(issuer.jwks().unwrap()).unwrap();
+        let mut validation = Validation::new(algorithm);
+        validation.validate_exp = false;
+        validation.set_audience(&["nonrecours"]);
+        let key = DecodingKey::from_jwk(set.find(issuer.kid()).unwrap()).unwrap();
+        decode::<Value>(token, &key, &validation).unwrap().claims
+    }
+
+    #[test]
+    fn a_token_says_what_was_asked_and_is_signed_by_the_published_key() {
+        for (signing, algorithm) in [
+            (Signing::Ed25519, Algorithm::EdDSA),
+            (Signing::P256, Algorithm::ES256),
+        ] {
+            let issuer = issuer(signing);
+            let operator = "0199b4f2-0d00-7000-8000-000000000001";
+            let token = issuer
+                .token(&TokenSpec {
+                    name: Some("Camille Martin".to_owned()),
+                    operator: Some(operator.parse().unwrap()),
+                    ttl: Duration::minutes(5),
+                    ..TokenSpec::new("camille", [Role::OperatorAgent])
+                })
+                .unwrap();
+            let now = datetime!(2025-10-06 08:00 UTC).unix_timestamp();
+            assert_eq!(
+                claims(&issuer, &token, algorithm),
+                json!({
+                    "iss": "http://127.0.0.1:1",
+                    "aud": "nonrecours",
+                    "sub": "camille",
+                    "name": "Camille Martin",
+                    "roles": ["operator_agent"],
+                    "operator": operator,
+                    "iat": now,
+                    "nbf": now,
+                    "exp": now + 300,
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn two_issuers_have_two_keys_and_publish_no_private_half() {
+        let (one, other) = (issuer(Signing::P256), issuer(Signing::P256));
+        assert_ne!(one.kid(), other.kid());
+        let jwks = one.jwks().unwrap();
+        assert_eq!(jwks["keys"][0]["use"], "sig");
+        assert_eq!(jwks["keys"][0]["kid"], one.kid());
+        assert!(jwks["keys"][0].get("d").is_none());
+    }
+
+    #[test]
+    fn the_file_holds_the_published_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        let issuer = issuer(Signing::Ed25519);
+        issuer.write_jwks(&path).unwrap();
+        let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(written, issuer.jwks().unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

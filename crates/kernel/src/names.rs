@@ -1,0 +1,200 @@
+//! Resource names (AIP-122): the path of a resource, which carries its tenant.
+
+use std::fmt;
+use std::str::{FromStr, Split};
+
+use crate::id::*;
+use crate::{Invalid, id};
+
+macro_rules! resource_name {
+    (
+        $(#[$doc:meta])*
+        $name:ident = $pattern:literal {
+            $($field:ident: $kind:ident in $collection:literal),+ $(; $singleton:literal)?
+        }
+        $(parent $parent:ident { $($inherited:ident),+ })?
+        $(has $($accessor:ident: $accessed:ident),+)?
+    ) => {
+        $(#[$doc])*
+        #[doc = concat!("\n\n`", $pattern, "`")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            $(
+                #[doc = concat!("The id after `", $collection, "/`.")]
+                pub $field: Id<id::$kind>,
+            )+
+        }
+
+        impl $name {
+            /// The shape of the name, with its variables in braces.
+            pub const PATTERN: &'static str = $pattern;
+
+            $(
+                /// The name of the resource this one lives in.
+                pub const fn parent(&self) -> $parent {
+                    $parent { $($inherited: self.$inherited),+ }
+                }
+            )?
+
+            $($(
+                #[doc = concat!("The id of the ", stringify!($accessor), " in the name.")]
+                pub const fn $accessor(&self) -> Id<id::$accessed> {
+                    self.$accessor
+                }
+            )+)?
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let segments = [
+                    $(format!("{}/{}", $collection, self.$field),)+
+                    $($singleton.to_owned(),)?
+                ];
+                f.write_str(&segments.join("/"))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            /// Refused with `RESOURCE_NAME_INVALID` when the text has another shape.
+            fn from_str(value: &str) -> Result<Self, Invalid> {
+                let mut segments = value.split('/');
+                let read = |segments: &mut Split<'_, char>| {
+                    let name = Self { $($field: member(segments, $collection)?,)+ };
+                    $((segments.next()? == $singleton).then_some(())?;)?
+                    Some(name)
+                };
+                read(&mut segments)
+                    .filter(|_| segments.next().is_none())
+                    .ok_or_else(|| unexpected(Self::PATTERN))
+            }
+        }
+    };
+}
+
+/// Reads `collection/id`.
+fn member<K>(segments: &mut Split<'_, char>, collection: &str) -> Option<Id<K>> {
+    (segments.next()? == collection).then_some(())?;
+    segments.next()?.parse().ok()
+}
+
+fn unexpected(pattern: &'static str) -> Invalid {
+    Invalid::new(
+        "RESOURCE_NAME_INVALID",
+        format!("the resource name must look like {pattern}"),
+        format!(
+            "Le nom de ressource doit avoir la forme {pattern}, où chaque variable est un UUID."
+        ),
+    )
+}
+
+resource_name! {
+    /// A territory's programme.
+    ProgrammeName = "programmes/{programme}" {
+        programme: Programme in "programmes"
+    }
+}
+
+resource_name! {
+    /// The framework convention of a programme.
+    FrameworkConventionName =
+        "programmes/{programme}/frameworkConventions/{framework_convention}" {
+        programme: Programme in "programmes",
+        framework_convention: FrameworkConvention in "frameworkConventions"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
+    /// A funded body: the tenant of everything below it.
+    OperatorName = "operators/{operator}" {
+        operator: Operator in "operators"
+    }
+    has operator: Operator
+}
+
+resource_name! {
+    /// The grant agreement of an operator.
+    ConventionName = "operators/{operator}/conventions/{convention}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions"
+    }
+    parent OperatorName { operator }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A decision that authorises a convention.
+    ActName = "operators/{operator}/conventions/{convention}/acts/{act}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        act: Act in "acts"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A report on what was done and spent under a convention.
+    ActivityReportName =
+        "operators/{operator}/conventions/{convention}/activityReports/{activity_report}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        activity_report: ActivityReport in "activityReports"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// The payment plan of a convention: there is exactly one.
+    PaymentPlanName = "operators/{operator}/conventions/{convention}/paymentPlan" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions"; "paymentPlan"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// One payment of a convention.
+    InstalmentName =
+        "operators/{operator}/conventions/{convention}/instalments/{instalment}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        instalment: Instalment in "instalments"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A person followed by an operator.
+    BeneficiaryName = "operators/{operator}/beneficiaries/{beneficiary}" {
+        operator: Operator in "operators",
+        beneficiary: Beneficiary in "beneficiaries"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// A right followed for one beneficiary.
+    EntitlementName = "operators/{operator}/entitlements/{entitlement}" {
+        operator: Operator in "operators",
+        entitlement: Entitlement in "entitlements"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// An outreach presence held by an operator.
+    SessionName = "operators/{operator}/sessions/{session}" {
+        operator: Operator in "operators",
+        session: Session in "sessions"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}

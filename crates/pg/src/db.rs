@@ -1,0 +1,119 @@
+//! A service's own database.
+
+use std::{sync::Arc, time::Duration};
+
+use nonrecours_kernel::{Clock, Scope};
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::{
+    Acquire as _, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::{Notify, futures::Notified};
+
+use crate::{error::Error, migrate::MigrateError, tx::Tx};
+
+/// Connections of one service instance unless configured otherwise.
+pub const DEFAULT_MAX_CONNECTIONS: u32 = 16;
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest statement, wait for a lock, and idle transaction: no request holds rows for longer than this.
+const SESSION_LIMITS: [(&str, &str); 3] = [
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+];
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DbOptions {
+    /// `postgres://user:password@host:port/database`.
+    pub url: SecretString,
+    /// Connections of this instance at most.
+    pub max_connections: u32,
+}
+
+impl DbOptions {
+    /// A database by its URL, with the default number of connections.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+        }
+    }
+}
+
+/// A pool on the service's database under its application role, and the clock. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    committed: Arc<Notify>,
+}
+
+impl Db {
+    /// Connects. Fails when the database cannot be reached.
+    pub async fn connect(options: &DbOptions, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let connect: PgConnectOptions = options
+            .url
+            .expose_secret()
+            .parse::<PgConnectOptions>()?
+            .application_name("nonrecours")
+            .options(SESSION_LIMITS);
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(connect)
+            .await?;
+        Ok(Self {
+            pool,
+            clock,
+            committed: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Refuses a database whose schema is not the one this program was built for.
+    pub async fn check_schema(&self, service: &Migrator) -> Result<(), MigrateError> {
+        let mut connection = self.pool.acquire().await.map_err(Error::from)?;
+        crate::migrate::check(connection.acquire().await.map_err(Error::from)?, service).await
+    }
+
+    /// Begins a transaction that may write, seeing what the scope may see.
+    pub async fn begin(&self, scope: &Scope) -> Result<Tx, Error> {
+        let inner = self.pool.begin().await?;
+        Tx::open(inner, scope, self.clock.now(), Arc::clone(&self.committed)).await
+    }
+
+    /// Begins a transaction that only reads, all statements at the same instant.
+    pub async fn read(&self, scope: &Scope) -> Result<Tx, Error> {
+        let inner = self
+            .pool
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?;
+        Tx::open(inner, scope, self.clock.now(), Arc::clone(&self.committed)).await
+    }
+
+    /// The clock passed in.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Completes at the next commit of a change by this instance after this call. A hint only: other instances commit too.
+    pub fn next_commit(&self) -> Notified<'_> {
+        self.committed.notified()
+    }
+
+    /// True when the database answers.
+    pub async fn is_ready(&self) -> bool {
+        sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
+    }
+
+    /// Closes the pool; waits for connections in use.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}

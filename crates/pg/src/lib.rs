@@ -1,0 +1,21 @@
+//! PostgreSQL mechanics shared by the three services.
+//!
+//! Whatever must never be forgotten hangs on the one object every write already needs, the transaction [`Tx`]: who is
+//! calling, the clock's reading, the answers already given, the outbox and the trace context. No scope, no transaction.
+
+mod cursor;
+mod db;
+mod error;
+mod feed_cursor;
+mod migrate;
+mod outbox;
+mod replay;
+mod tx;
+
+pub use cursor::Cursor;
+pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
+pub use error::Error;
+pub use migrate::{MigrateError, migrate};
+pub use outbox::{Change, Entry, Recorded};
+pub use replay::REPLAY_RETENTION;
+pub use tx::Tx;

@@ -1,0 +1,231 @@
+//! The outbox: every change, written in the transaction that makes it, read in an order that skips none.
+//!
+//! Readers page by `(era, xid, position)` and only behind the horizon, the oldest transaction still running: a change
+//! that commits late is never behind a cursor already given. Writers take no common lock.
+
+use nonrecours_kernel::OperatorId;
+use prost::{Message, Name};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{cursor::Cursor, error::Error, tx::Tx};
+
+/// Trace context of a change made outside any trace: the W3C format has no empty value.
+const NO_TRACE: &str = "";
+
+/// What changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// What happened, e.g. `convention.signed`.
+    pub kind: &'static str,
+    /// Operator the resource belongs to; `None`: to no one operator, so seen by the programme's side only.
+    pub operator: Option<OperatorId>,
+    /// Resource name.
+    pub name: &'a str,
+    /// Revision of the resource after the change, from 1.
+    pub revision: i64,
+}
+
+/// A change ready for the outbox.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    operator: Uuid,
+    resource: String,
+    revision: i64,
+    kind: &'static str,
+    type_url: String,
+    snapshot: Vec<u8>,
+}
+
+impl Entry {
+    /// A change with the state it left: a full snapshot, or a reduced view where the resource bears identities.
+    pub fn new<M: Message + Name>(change: Change<'_>, snapshot: &M) -> Self {
+        Self {
+            operator: owner(change.operator),
+            resource: change.name.to_owned(),
+            revision: change.revision,
+            kind: change.kind,
+            type_url: M::type_url(),
+            snapshot: snapshot.encode_to_vec(),
+        }
+    }
+}
+
+/// A change as the outbox holds it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its place in the feed.
+    pub cursor: Cursor,
+    /// Resource name.
+    pub resource: String,
+    /// Revision of the resource.
+    pub revision: i64,
+    /// What happened.
+    pub kind: String,
+    /// Who did it.
+    pub actor: String,
+    /// When.
+    pub occur_time: OffsetDateTime,
+    /// W3C trace context; empty: none.
+    pub traceparent: String,
+    /// Type of the snapshot.
+    pub type_url: String,
+    /// The resource as the change left it, encoded.
+    pub snapshot: Vec<u8>,
+}
+
+impl Tx {
+    /// Records one change.
+    pub async fn record<M: Message + Name>(
+        &mut self,
+        change: Change<'_>,
+        snapshot: &M,
+    ) -> Result<(), Error> {
+        self.record_all(&[Entry::new(change, snapshot)]).await
+    }
+
+    /// Records changes in their order, in one statement.
+    pub async fn record_all(&mut self, entries: &[Entry]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let traceparent = nonrecours_rpc::telemetry::context::traceparent()
+            .unwrap_or_else(|| NO_TRACE.to_owned());
+        let (actor, now) = (self.actor().to_owned(), self.now());
+        let operators: Vec<Uuid> = entries.iter().map(|entry| entry.operator).collect();
+        let resources: Vec<&str> = entries
+            .iter()
+            .map(|entry| entry.resource.as_str())
+            .collect();
+        let revisions: Vec<i64> = entries.iter().map(|entry| entry.revision).collect();
+        let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind).collect();
+        let types: Vec<&str> = entries
+            .iter()
+            .map(|entry| entry.type_url.as_str())
+            .collect();
+        let snapshots: Vec<&[u8]> = entries
+            .iter()
+            .map(|entry| entry.snapshot.as_slice())
+            .collect();
+        let done = sqlx::query!(
+            "INSERT INTO outbox (operator_id, era, resource, revision, kind, actor, occur_time, traceparent, type_url,
+                                 snapshot)
+             SELECT new.operator_id, (SELECT max(era) FROM feed_era), new.resource, new.revision, new.kind, $7, $8, $9,
+                    new.type_url, new.snapshot
+             FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
+                  WITH ORDINALITY AS new (operator_id, resource, revision, kind, type_url, snapshot, place)
+             ORDER BY new.place",
+            &operators,
+            &resources as &[&str],
+            &revisions,
+            &kinds as &[&str],
+            &types as &[&str],
+            &snapshots as &[&[u8]],
+            actor,
+            now,
+            traceparent
+        )
+        .execute(self.conn())
+        .await?;
+        debug_assert_eq!(done.rows_affected(), entries.len() as u64);
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// The changes after a cursor, oldest first, that no running transaction can still come before.
+    pub async fn changes_after(
+        &mut self,
+        cursor: Cursor,
+        limit: i64,
+    ) -> Result<Vec<Recorded>, Error> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT era, xid::text AS "xid!", position, resource, revision, kind, actor, occur_time, traceparent,
+                      type_url, snapshot
+               FROM outbox
+               WHERE (era, xid, position) > ($1, $2::text::xid8, $3)
+                 AND (era < (SELECT max(era) FROM feed_era) OR xid < pg_snapshot_xmin(pg_current_snapshot()))
+               ORDER BY era, xid, position
+               LIMIT $4"#,
+            cursor.era,
+            cursor.xid.to_string(),
+            cursor.position,
+            limit
+        )
+        .fetch_all(self.conn())
+        .await?;
+        rows.into_iter().map(Recorded::try_from).collect()
+    }
+
+    /// The changes of a resource and of those below it, after a position, in the order of their insertion. `operator`:
+    /// the owner in the resource's name, `None` for what belongs to no operator.
+    pub async fn history(
+        &mut self,
+        operator: Option<OperatorId>,
+        resource: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Recorded>, Error> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT era, xid::text AS "xid!", position, resource, revision, kind, actor, occur_time, traceparent,
+                      type_url, snapshot
+               FROM outbox
+               WHERE operator_id = $1 AND (resource = $2 OR starts_with(resource, $2 || '/')) AND position > $3
+               ORDER BY position
+               LIMIT $4"#,
+            owner(operator),
+            resource,
+            after,
+            limit
+        )
+        .fetch_all(self.conn())
+        .await?;
+        rows.into_iter().map(Recorded::try_from).collect()
+    }
+}
+
+/// A row of the outbox as it is read.
+struct Row {
+    era: i32,
+    xid: String,
+    position: i64,
+    resource: String,
+    revision: i64,
+    kind: String,
+    actor: String,
+    occur_time: OffsetDateTime,
+    traceparent: String,
+    type_url: String,
+    snapshot: Vec<u8>,
+}
+
+impl TryFrom<Row> for Recorded {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let xid = row
+            .xid
+            .parse()
+            .map_err(|_| Error::Damaged(format!("transaction id {}", row.xid)))?;
+        Ok(Self {
+            cursor: Cursor {
+                era: row.era,
+                xid,
+                position: row.position,
+            },
+            resource: row.resource,
+            revision: row.revision,
+            kind: row.kind,
+            actor: row.actor,
+            occur_time: row.occur_time,
+            traceparent: row.traceparent,
+            type_url: row.type_url,
+            snapshot: row.snapshot,
+        })
+    }
+}
+
+fn owner(operator: Option<OperatorId>) -> Uuid {
+    operator.map_or(Uuid::nil(), |operator| operator.uuid())
+}

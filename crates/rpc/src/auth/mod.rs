@@ -1,0 +1,44 @@
+//! Authentication: who is calling, by a signed access token (JWT, RFC 7519), and which roles an rpc asks for.
+//!
+//! A [`Verifier`] turns a token into a [`Caller`](nonrecours_kernel::Caller); the
+//! [access layer](crate::layers::access) does so for every call and compares the caller's roles with the
+//! [`access_table`]; a [`TokenSource`] gives the token that this service presents to the others.
+
+mod claims;
+mod error;
+mod fetch;
+mod jwks;
+mod keys;
+mod peer;
+mod table;
+mod verifier;
+
+use clap::builder::NonEmptyStringValueParser;
+
+pub use error::AuthError;
+pub use jwks::{JwksError, JwksSource, REFRESH_INTERVAL, REFRESH_MAX_AGE};
+pub use peer::{PeerTokenConfig, TokenError, TokenLayer, TokenSource, WithToken};
+pub use table::access_table;
+pub use verifier::{LEEWAY, Verifier};
+
+/// Longest token that is looked at, received or sent, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Whose tokens a service accepts.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AuthConfig {
+    /// Issuer whose tokens are accepted: the exact value of the claim `iss`.
+    #[arg(long = "auth-issuer", env = "AUTH_ISSUER", value_parser = NonEmptyStringValueParser::new())]
+    pub issuer: String,
+    /// Audience a token must name (claim `aud`).
+    #[arg(
+        long = "auth-audience",
+        env = "AUTH_AUDIENCE",
+        default_value = "nonrecours",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub audience: String,
+    /// Public keys of the issuer, a JWK Set (RFC 7517): an https or http address, or the path of a file.
+    #[arg(long = "auth-jwks", env = "AUTH_JWKS")]
+    pub jwks: JwksSource,
+}

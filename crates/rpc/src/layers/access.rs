@@ -1,0 +1,148 @@
+//! Who may call what: the one place where it is enforced, before any handler.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use nonrecours_kernel::{Caller, Role};
+use tonic::Status;
+use tower::{Layer, Service};
+
+use crate::{
+    auth::{AuthError, Verifier, access_table},
+    failure::Failure,
+};
+
+/// Paths open to everybody: health for whoever supervises the service, reflection for whoever discovers it.
+pub const OPEN_PATHS: [&str; 3] = [
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
+];
+
+/// Admits a call whose token is valid and gives one of the roles that the rpc declares in the contract.
+///
+/// Admitted, it goes on with its [`Caller`] as an extension and without its token. Refused: UNAUTHENTICATED;
+/// PERMISSION_DENIED (ROLE_MISSING), for everybody where the rpc declares no role; UNIMPLEMENTED for a path that is
+/// not of the contract, which no handler ever sees.
+#[derive(Clone)]
+pub struct AccessLayer {
+    verifier: Verifier,
+}
+
+impl AccessLayer {
+    /// Admits the bearers of tokens that this verifier accepts.
+    pub fn new(verifier: Verifier) -> Self {
+        Self { verifier }
+    }
+}
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = Access<S>;
+
+    fn layer(&self, inner: S) -> Access<S> {
+        Access {
+            inner,
+            verifier: self.verifier.clone(),
+        }
+    }
+}
+
+/// The service behind the access layer: made by [`AccessLayer`].
+#[derive(Clone)]
+pub struct Access<S> {
+    inner: S,
+    verifier: Verifier,
+}
+
+impl<S, B, R> Service<Request<B>> for Access<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The clone that stays behind has not been found ready: the one that was goes with the call.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        if is_open(request.uri().path()) {
+            return Box::pin(inner.call(request));
+        }
+        let verifier = self.verifier.clone();
+        Box::pin(async move {
+            let path = request.uri().path().to_owned();
+            let token = bearer(request.headers());
+            request.headers_mut().remove(AUTHORIZATION);
+            match admit(&verifier, &path, token).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    inner.call(request).await
+                }
+                Err(status) => Ok(status.into_http()),
+            }
+        })
+    }
+}
+
+fn is_open(path: &str) -> bool {
+    OPEN_PATHS.iter().any(|open| path.starts_with(open))
+}
+
+async fn admit(
+    verifier: &Verifier,
+    path: &str,
+    token: Result<String, AuthError>,
+) -> Result<Caller, Status> {
+    let verified = match token {
+        Ok(token) => verifier.verify(&token).await,
+        Err(error) => Err(error),
+    };
+    let caller = verified.map_err(|error| {
+        tracing::info!(cause = %error, "caller not authenticated");
+        Failure::from(error)
+    })?;
+    match access_table().get(path) {
+        Some(needed) if needed.is_disjoint(&caller.roles) => {
+            Err(Failure::role_missing(&list(needed)).into())
+        }
+        Some(_) => Ok(caller),
+        None => Err(Status::unimplemented("No such method.")),
+    }
+}
+
+/// The token of `authorization: Bearer <token>`; the scheme is case-insensitive (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Result<String, AuthError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(AuthError::Missing)?;
+    if values.next().is_some() {
+        return Err(AuthError::Malformed("two authorizations"));
+    }
+    let value = value
+        .to_str()
+        .map_err(|_| AuthError::Malformed("not ASCII"))?;
+    match value.trim().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(token.trim_start().to_owned())
+        }
+        None if value.trim().is_empty() => Err(AuthError::Missing),
+        _ => Err(AuthError::Malformed("not a bearer token")),
+    }
+}
+
+fn list(roles: &BTreeSet<Role>) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    names.join(", ")
+}

@@ -1,0 +1,211 @@
+//! Serving: the layers in their order, health, reflection, limits, and a graceful end.
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use clap::Args;
+use nonrecours_contracts::DESCRIPTOR_SET;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    body::Body,
+    server::NamedService,
+    service::RoutesBuilder,
+    transport::{self, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::Service;
+
+use crate::{
+    auth::Verifier,
+    layers::{access::AccessLayer, deadline::DeadlineLayer, shed::ShedLayer, trace::TraceLayer},
+};
+
+/// How often readiness is looked at.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// How long one look may take before the service counts as not ready.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Streams that one connection may hold open.
+const MAX_STREAMS_PER_CONNECTION: u32 = 256;
+/// Silence after which a connection is asked whether it is still there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long it may take to say so.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest list of headers of one request, bytes.
+const MAX_HEADER_LIST: u32 = 16 * 1024;
+
+/// Limits of a server.
+#[derive(Args, Clone, Debug)]
+pub struct ServerConfig {
+    /// Requests in hand at once in the whole process; more are refused with RESOURCE_EXHAUSTED.
+    #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 512)]
+    pub max_in_flight: usize,
+    /// Longest time to the first answer of a request, milliseconds.
+    #[arg(long, env = "REQUEST_TIMEOUT_MS", default_value_t = 30_000)]
+    pub request_timeout_ms: u64,
+    /// How long requests in hand may take to finish after SIGTERM, milliseconds.
+    #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 20_000)]
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 512,
+            request_timeout_ms: 30_000,
+            drain_timeout_ms: 20_000,
+        }
+    }
+}
+
+/// Why a server could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The descriptors do not make a reflection service.
+    #[error("reflection")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("transport")]
+    Transport(#[from] transport::Error),
+}
+
+type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+/// One service's gRPC server.
+pub struct Server {
+    service: &'static str,
+    config: ServerConfig,
+    verifier: Verifier,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+    probe: Probe,
+}
+
+impl Server {
+    /// A server without rpcs yet. `service` is its short name, e.g. `payments`.
+    pub fn new(service: &'static str, config: ServerConfig, verifier: Verifier) -> Self {
+        Self {
+            service,
+            config,
+            verifier,
+            routes: RoutesBuilder::default(),
+            names: Vec::new(),
+            probe: Arc::new(|| Box::pin(async { true })),
+        }
+    }
+
+    /// Adds a gRPC service.
+    #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "the verb of RoutesBuilder")]
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Says how to find out whether the service can do its work: asked now and then, shown by its health.
+    #[must_use]
+    pub fn ready_when<F, Ready>(mut self, probe: F) -> Self
+    where
+        F: Fn() -> Ready + Send + Sync + 'static,
+        Ready: Future<Output = bool> + Send + 'static,
+    {
+        self.probe = Arc::new(move || Box::pin(probe()));
+        self
+    }
+
+    /// Serves until `shutdown`, then finishes what is in hand, for at most the drain time.
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let reflection = |set| {
+            tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(set)
+        };
+        self.routes
+            .add_service(health)
+            .add_service(reflection(DESCRIPTOR_SET).build_v1()?)
+            // Python's grpcio-reflection and older grpcurl ask for v1alpha.
+            .add_service(reflection(DESCRIPTOR_SET).build_v1alpha()?);
+
+        let mut names = self.names;
+        names.push("");
+        let probing = tokio::spawn(report(reporter, names, self.probe, shutdown.clone()));
+
+        let router = transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
+            .http2_max_header_list_size(MAX_HEADER_LIST)
+            .layer(TraceLayer::new(self.service))
+            .layer(DeadlineLayer::new(Duration::from_millis(
+                self.config.request_timeout_ms,
+            )))
+            .layer(ShedLayer::new(self.config.max_in_flight))
+            .layer(AccessLayer::new(self.verifier))
+            .add_routes(self.routes.routes());
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let serving =
+            router.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+
+        let drain = Duration::from_millis(self.config.drain_timeout_ms);
+        let result = tokio::select! {
+            result = serving => result.map_err(ServeError::from),
+            () = async { shutdown.cancelled().await; tokio::time::sleep(drain).await } => {
+                tracing::warn!(service = self.service, "requests were still in hand at the end of the drain time");
+                Ok(())
+            }
+        };
+        shutdown.cancel();
+        // The probe ends with the token; a panic of its own would have shown as NOT_SERVING already.
+        let _ = probing.await;
+        result
+    }
+}
+
+/// Keeps the health of every name up to date until shutdown, when all stop serving at once.
+async fn report(
+    reporter: HealthReporter,
+    names: Vec<&'static str>,
+    probe: Probe,
+    shutdown: CancellationToken,
+) {
+    let mut shown = None;
+    loop {
+        let ready = tokio::time::timeout(PROBE_TIMEOUT, probe())
+            .await
+            .unwrap_or(false);
+        if shown != Some(ready) {
+            shown = Some(ready);
+            set(&reporter, &names, ready).await;
+            tracing::info!(ready, "readiness changed");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = tokio::time::sleep(PROBE_EVERY) => {}
+        }
+    }
+    set(&reporter, &names, false).await;
+}
+
+async fn set(reporter: &HealthReporter, names: &[&'static str], ready: bool) {
+    let status = if ready {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    for name in names {
+        reporter.set_service_status(*name, status).await;
+    }
+}
