@@ -2,6 +2,7 @@
 //! their end.
 
 mod config;
+mod health;
 mod host;
 mod program;
 

@@ -1,6 +1,6 @@
-//! The frame of a service's `main`: telemetry, signals, and the two commands `serve` and `migrate`.
+//! The frame of a service's `main`: telemetry, signals, and the commands `serve`, `migrate` and `health`.
 
-use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{error::Error, future::Future, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use nonrecours_kernel::{Clock, SystemClock};
 use nonrecours_rpc::telemetry::{self, LogFormat, TelemetryConfig};
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config,
+    config, health,
     host::{Environment, StartError},
 };
 
@@ -22,6 +22,8 @@ pub enum Program<C> {
     Serve(SocketAddr, C),
     /// Bring the database of this owner URL to the schema of this program.
     Migrate(String),
+    /// Ask the service that listens on this address whether it can do its work: success when it can.
+    Health(SocketAddr),
 }
 
 /// Runs a service as a process: until SIGTERM or SIGINT when serving. Says on standard error what went wrong.
@@ -34,6 +36,33 @@ pub async fn run<C, S>(
 where
     S: Future<Output = Result<(), StartError>>,
 {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    match program {
+        Program::Migrate(owner_url) => {
+            observed(service, migrate(&owner_url, migrator, clock.as_ref())).await
+        }
+        Program::Serve(address, config) => {
+            let serving = listen_and_serve(address, |listener, shutdown| {
+                serve(config, Environment::new(clock), listener, shutdown)
+            });
+            observed(service, serving).await
+        }
+        // Without telemetry: it is asked every few seconds, and the service answers for itself.
+        Program::Health(address) => match health::check(address).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{service}: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Does the work under telemetry that ends with it.
+async fn observed(
+    service: &'static str,
+    work: impl Future<Output = Result<(), StartError>>,
+) -> ExitCode {
     let telemetry = match telemetry::init(TelemetryConfig {
         service,
         log: LogFormat::Json,
@@ -45,20 +74,9 @@ where
             return ExitCode::FAILURE;
         }
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let result = match program {
-        Program::Migrate(owner_url) => migrate(&owner_url, migrator, clock.as_ref()).await,
-        Program::Serve(address, config) => {
-            listen_and_serve(address, |listener, shutdown| {
-                serve(config, Environment::new(clock), listener, shutdown)
-            })
-            .await
-        }
-    };
-    let code = match &result {
+    let code = match work.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error: &dyn std::error::Error = error;
             let cause = error.source().map(ToString::to_string);
             tracing::error!(service, %error, cause, "the service failed");
             ExitCode::FAILURE

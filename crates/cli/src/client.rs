@@ -1,0 +1,137 @@
+//! Calling the suite as its users do: with a token, and again when a part of it was away.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use nonrecours_contracts::{
+    conventions::{
+        act_service_client::ActServiceClient,
+        activity_report_service_client::ActivityReportServiceClient,
+        convention_service_client::ConventionServiceClient,
+        framework_convention_service_client::FrameworkConventionServiceClient,
+        operator_service_client::OperatorServiceClient,
+        programme_service_client::ProgrammeServiceClient,
+    },
+    feed::change_feed_service_client::ChangeFeedServiceClient,
+    followup::{
+        beneficiary_service_client::BeneficiaryServiceClient,
+        indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
+    },
+    payments::{
+        instalment_service_client::InstalmentServiceClient,
+        ledger_service_client::LedgerServiceClient,
+        payment_plan_service_client::PaymentPlanServiceClient,
+    },
+};
+use nonrecours_rpc::{
+    auth::TokenSource,
+    client::{self, PeerChannel},
+    details::Details,
+};
+use tonic::{Code, Response, Status};
+
+use crate::suite::Addresses;
+
+/// Attempts of one call before giving up.
+const ATTEMPTS: u32 = 60;
+/// Pause after a first failure; doubled up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The three services as one caller sees them.
+#[derive(Clone)]
+pub struct Client {
+    conventions: PeerChannel,
+    followup: PeerChannel,
+    payments: PeerChannel,
+}
+
+impl Client {
+    /// Connects, lazily, with this token.
+    pub fn new(addresses: &Addresses, token: &str) -> anyhow::Result<Self> {
+        Self::with_source(addresses, TokenSource::fixed(token))
+    }
+
+    /// Connects, lazily, with the tokens of a source.
+    pub fn with_source(addresses: &Addresses, token: TokenSource) -> anyhow::Result<Self> {
+        Ok(Self {
+            conventions: client::connect(&addresses.conventions, token.clone())?,
+            followup: client::connect(&addresses.followup, token.clone())?,
+            payments: client::connect(&addresses.payments, token)?,
+        })
+    }
+
+    /// The same services with a token made for each call.
+    pub fn signing<F, E>(addresses: &Addresses, make: F) -> anyhow::Result<Self>
+    where
+        F: Fn() -> Result<String, E> + Send + Sync + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self::with_source(addresses, TokenSource::from_fn(make))
+    }
+}
+
+macro_rules! clients {
+    ($($method:ident: $client:ident on $channel:ident;)+) => {
+        impl Client {
+            $(
+                /// Client of this gRPC service.
+                pub fn $method(&self) -> $client<PeerChannel> {
+                    $client::new(self.$channel.clone())
+                }
+            )+
+        }
+    };
+}
+
+clients! {
+    programmes: ProgrammeServiceClient on conventions;
+    framework_conventions: FrameworkConventionServiceClient on conventions;
+    operators: OperatorServiceClient on conventions;
+    conventions: ConventionServiceClient on conventions;
+    acts: ActServiceClient on conventions;
+    activity_reports: ActivityReportServiceClient on conventions;
+    conventions_feed: ChangeFeedServiceClient on conventions;
+    beneficiaries: BeneficiaryServiceClient on followup;
+    push: PushServiceClient on followup;
+    indicators: IndicatorServiceClient on followup;
+    payment_plans: PaymentPlanServiceClient on payments;
+    instalments: InstalmentServiceClient on payments;
+    ledger: LedgerServiceClient on payments;
+    payments_feed: ChangeFeedServiceClient on payments;
+}
+
+/// Sends a request until it is answered or refused: again, with the same request id, when a part of the suite was away
+/// or another change in the way.
+pub async fn answered<R, F>(mut send: impl FnMut() -> F) -> Result<R, Status>
+where
+    F: Future<Output = Result<Response<R>, Status>>,
+{
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        match send().await {
+            Ok(response) => return Ok(response.into_inner()),
+            Err(status) if attempt < ATTEMPTS && may_be_sent_again(&status) => {
+                tracing::debug!(code = ?status.code(), attempt, "sending again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                attempt += 1;
+            }
+            Err(status) => return Err(status),
+        }
+    }
+}
+
+/// True when the same request may be sent again: the service says so, or it broke off without a word of its own.
+pub fn may_be_sent_again(status: &Status) -> bool {
+    let details = Details::of(status);
+    if details.retry.is_some() || status.code() == Code::Unavailable {
+        return true;
+    }
+    let broke_off = matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
+    broke_off && details.reason.is_empty()
+}
+
+/// Shared by those who need a token per role.
+pub type Issuer = Arc<nonrecours_issuer::DevIssuer>;

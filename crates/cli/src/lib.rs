@@ -1,0 +1,12 @@
+//! The `nonrecours` command: the whole suite in one process, the journey of one convention, and everyday questions.
+
+pub mod ask;
+pub mod client;
+pub mod demo;
+pub mod example;
+pub mod journey;
+pub mod print;
+pub mod state;
+pub mod suite;
+pub mod trace_tree;
+pub mod up;

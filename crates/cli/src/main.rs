@@ -1,0 +1,105 @@
+//! The `nonrecours` command.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use nonrecours_cli::{
+    ask, demo,
+    state::{DEFAULT_STATE, State},
+    up,
+};
+use nonrecours_rpc::telemetry::{self, LogFormat, SpanCapture, TelemetryConfig};
+
+/// The suite against non-take-up of social rights: run it, try it, ask it.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    /// Folder of PostgreSQL's programs (initdb, postgres); otherwise Debian's folder, then PATH.
+    #[arg(long, env = "NONRECOURS_PG_BIN", global = true)]
+    postgres_programs: Option<PathBuf>,
+    /// File that a running suite leaves for the other commands.
+    #[arg(long, env = "NONRECOURS_STATE", default_value = DEFAULT_STATE, global = true)]
+    state: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play the life of one convention on a suite of its own, and print it.
+    Demo,
+    /// Run the whole suite until Ctrl-C.
+    Up {
+        /// Keep the data in this folder; otherwise it is gone at the end.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Ports of conventions, followup and payments; 0: any free one.
+        #[arg(long, num_args = 3, default_values_t = [50051, 50052, 50053])]
+        ports: Vec<u16>,
+    },
+    /// List the conventions.
+    List,
+    /// Show a convention: its state, what blocks it, its life line, its ledger.
+    Show {
+        /// `operators/{operator}/conventions/{convention}`.
+        convention: String,
+    },
+    /// Show the indicators of a convention by public.
+    Indicators {
+        /// `operators/{operator}/conventions/{convention}`.
+        convention: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let capture = SpanCapture::default();
+    let log = match cli.command {
+        Command::Up { .. } if std::env::var_os("RUST_LOG").is_some() => LogFormat::Text,
+        _ => LogFormat::None,
+    };
+    let telemetry = telemetry::init(TelemetryConfig {
+        service: "nonrecours",
+        log,
+        capture: matches!(cli.command, Command::Demo).then(|| capture.clone()),
+    });
+    let telemetry = match telemetry {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("télémétrie : {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = run(cli, &capture).await;
+    telemetry.shutdown().await;
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("échec : {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Demo => demo::run(cli.postgres_programs, capture).await,
+        Command::Up { data, ports } => {
+            let ports = <[u16; 3]>::try_from(ports)
+                .map_err(|_| anyhow::anyhow!("--ports takes three numbers"))?;
+            up::run(up::UpOptions {
+                data,
+                postgres_programs: cli.postgres_programs,
+                ports,
+                state: cli.state,
+            })
+            .await
+        }
+        Command::List => ask::list(&State::read(&cli.state)?).await,
+        Command::Show { convention } => ask::show(&State::read(&cli.state)?, &convention).await,
+        Command::Indicators { convention } => {
+            ask::indicators(&State::read(&cli.state)?, &convention).await
+        }
+    }
+}

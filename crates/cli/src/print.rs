@@ -1,0 +1,187 @@
+//! What the command prints: life lines, ledgers, indicators, in French.
+
+use anyhow::Context as _;
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use nonrecours_contracts::{
+    feed::{Change, ListHistoryRequest},
+    followup::{Figures, GetIndicatorsRequest},
+    payments::{Account, ListLedgerEntriesRequest},
+};
+use nonrecours_kernel::{Money, catalogue, french_date, paris_date};
+use nonrecours_rpc::convert::money;
+use time::OffsetDateTime;
+
+use crate::{
+    client::{Client, answered},
+    journey::name_of,
+};
+
+/// Changes asked for at once.
+const PAGE: i32 = 200;
+/// Pages read of one list at most.
+const MAX_PAGES: usize = 1000;
+
+/// Everything that happened to a convention, in both services that write it, oldest first.
+pub async fn life_line(client: &Client, convention: &str) -> anyhow::Result<Table> {
+    let mut changes = Vec::new();
+    for feed in [client.conventions_feed(), client.payments_feed()] {
+        let mut page_token = String::new();
+        for _ in 0..MAX_PAGES {
+            let request = ListHistoryRequest {
+                name: convention.to_owned(),
+                page_size: PAGE,
+                page_token,
+            };
+            let page = answered(|| {
+                let (mut feed, request) = (feed.clone(), request.clone());
+                async move { feed.list_history(request).await }
+            })
+            .await?;
+            changes.extend(page.changes);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+    }
+    changes.sort_by_key(|change| {
+        change.occur_time.map(|time| (time.seconds, time.nanos)).unwrap_or_default()
+    });
+    let mut table = table(&["date", "événement", "par"]);
+    for change in &changes {
+        table.add_row([day(change)?, event(&change.kind).to_owned(), name_of(&change.actor).to_owned()]);
+    }
+    Ok(table)
+}
+
+/// The books of a convention.
+pub async fn ledger(client: &Client, convention: &str) -> anyhow::Result<Table> {
+    let ledger = client.ledger();
+    let request = ListLedgerEntriesRequest {
+        parent: convention.to_owned(),
+        page_size: PAGE,
+        ..Default::default()
+    };
+    let entries = answered(|| {
+        let (mut ledger, request) = (ledger.clone(), request.clone());
+        async move { ledger.list_ledger_entries(request).await }
+    })
+    .await?
+    .ledger_entries;
+    let mut table = table(&["date", "libellé", "débit", "crédit", "montant"]);
+    let mut paid = Money::ZERO;
+    for entry in &entries {
+        let amount = money(entry.amount.as_ref())?;
+        if entry.credit() == Account::Treasury {
+            paid = paid.checked_add(amount).context("a sum within range")?;
+        }
+        let time = entry.book_time.context("a time")?;
+        table.add_row([
+            moment(time.seconds)?,
+            entry.label.clone(),
+            account(entry.debit()).to_owned(),
+            account(entry.credit()).to_owned(),
+            amount.french(),
+        ]);
+    }
+    table.add_row(["", "payé", "", "", &paid.french()]);
+    align_right(&mut table, 4);
+    Ok(table)
+}
+
+/// The indicators of a convention, by public.
+pub async fn indicators(client: &Client, convention: &str) -> anyhow::Result<Table> {
+    let indicators = client.indicators();
+    let request = GetIndicatorsRequest {
+        convention: convention.to_owned(),
+    };
+    let found = answered(|| {
+        let (mut indicators, request) = (indicators.clone(), request.clone());
+        async move { indicators.get_indicators(request).await }
+    })
+    .await?;
+    let mut table = table(&["public", "repérées", "accompagnées", "droits suivis", "ouverts", "euros par an"]);
+    for public in &found.publics {
+        let label = catalogue::public(&public.public).map_or(public.public.as_str(), |entry| entry.label_fr);
+        table.add_row(figures(label, public.figures.as_ref())?);
+    }
+    table.add_row(figures("ensemble (chaque personne une fois)", found.total.as_ref())?);
+    for column in 1..6 {
+        align_right(&mut table, column);
+    }
+    Ok(table)
+}
+
+fn figures(label: &str, figures: Option<&Figures>) -> anyhow::Result<Vec<String>> {
+    let figures = figures.context("figures")?;
+    Ok(vec![
+        label.to_owned(),
+        figures.persons_spotted.to_string(),
+        figures.persons_supported.to_string(),
+        figures.entitlements_followed.to_string(),
+        figures.entitlements_opened.to_string(),
+        money(figures.yearly_amount_notified.as_ref())?.french(),
+    ])
+}
+
+/// A bordered table with these headings.
+pub fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(headings);
+    table
+}
+
+/// Sets a column of figures to the right.
+pub fn align_right(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+fn day(change: &Change) -> anyhow::Result<String> {
+    moment(change.occur_time.context("a time")?.seconds)
+}
+
+fn moment(seconds: i64) -> anyhow::Result<String> {
+    Ok(french_date(paris_date(OffsetDateTime::from_unix_timestamp(seconds)?)))
+}
+
+fn account(account: Account) -> &'static str {
+    match account {
+        Account::Unspecified => "?",
+        Account::GrantExpense => "subventions versées",
+        Account::OperatorPayable => "dû à l'opérateur",
+        Account::Treasury => "compte au Trésor",
+    }
+}
+
+/// What a kind of change is, in French; the kind itself when it is a newer one.
+fn event(kind: &str) -> &str {
+    match kind {
+        "convention.drafted" => "projet de convention rédigé",
+        "convention.updated" => "convention mise à jour",
+        "convention.signed" => "signature d'une partie",
+        "convention.in_force" => "seconde signature : en vigueur",
+        "convention.report_accepted" => "bilan rattaché à la convention",
+        "convention.completed" => "actions achevées",
+        "convention.paid" => "paiement visible dans la convention",
+        "convention.settled" => "convention soldée",
+        "act.recorded" => "acte enregistré",
+        "act.transmitted" => "acte transmis",
+        "act.published" => "acte publié",
+        "activity_report.drafted" => "bilan établi",
+        "activity_report.updated" => "bilan corrigé",
+        "activity_report.submitted" => "bilan remis",
+        "activity_report.returned" => "bilan à corriger",
+        "activity_report.accepted" => "bilan accepté",
+        "payment_plan.opened" => "échéancier ouvert",
+        "payment_plan.updated" => "échéancier mis à jour",
+        "payment_plan.paid" => "échéancier : paiement enregistré",
+        "instalment.planned" => "échéance prévue",
+        "instalment.called" => "échéance appelée",
+        "instalment.certified" => "service fait certifié",
+        "instalment.ordered" => "paiement ordonné",
+        "instalment.paid" => "virement confirmé",
+        other => other,
+    }
+}

@@ -1,0 +1,78 @@
+//! What a running suite leaves for the other commands: where it listens, a convention to try, and a token per role.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// Where the file lies unless told otherwise.
+pub const DEFAULT_STATE: &str = ".nonrecours/suite.json";
+
+/// Addresses and development tokens of a running suite.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct State {
+    /// Address of `conventions`.
+    pub conventions: String,
+    /// Address of `followup`.
+    pub followup: String,
+    /// Address of `payments`.
+    pub payments: String,
+    /// A convention in force to try things with: that of the operator whose tokens these are.
+    pub convention: String,
+    /// A token per role.
+    pub tokens: BTreeMap<String, String>,
+}
+
+impl State {
+    /// Reads the file of a running suite.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| {
+            format!(
+                "no running suite is described in {}: start one with `nonrecours up`",
+                path.display()
+            )
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Writes the file, readable by its owner only. It is removed when the guard is dropped.
+    pub fn write(&self, path: &Path) -> anyhow::Result<StateFile> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+        Ok(StateFile(path.to_owned()))
+    }
+
+    /// The token of a role.
+    pub fn token(&self, role: &str) -> anyhow::Result<&str> {
+        self.tokens
+            .get(role)
+            .map(String::as_str)
+            .with_context(|| format!("the suite has no token for the role {role}"))
+    }
+}
+
+/// The file of a running suite; gone when the suite is.
+#[derive(Debug)]
+pub struct StateFile(PathBuf);
+
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        // Nothing can be done about a file that is gone already.
+        let _ = fs::remove_file(&self.0);
+    }
+}

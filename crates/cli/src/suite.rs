@@ -1,0 +1,268 @@
+//! The whole suite in one process: three services on loopback, each with its own database, and a development issuer.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use nonrecours_host::{DatabaseConfig, Environment, StartError};
+use nonrecours_issuer::{DevIssuer, TokenSpec};
+use nonrecours_kernel::{Clock, Role};
+use nonrecours_localpg::{LocalPg, Options};
+use nonrecours_pg::DEFAULT_MAX_CONNECTIONS;
+use nonrecours_rpc::{
+    ServerConfig,
+    auth::{AuthConfig, JwksSource, PeerTokenConfig},
+};
+use sqlx::migrate::Migrator;
+use tempfile::TempDir;
+use time::Duration;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// Audience of the suite's tokens.
+const AUDIENCE: &str = "nonrecours";
+/// Issuer of the suite's tokens.
+const ISSUER: &str = "http://nonrecours.localhost/issuer";
+/// The demonstration moves its clock by months: the tokens of the services outlive it.
+const PEER_TOKEN_TTL: Duration = Duration::days(400);
+
+/// How to run the suite.
+pub struct SuiteOptions {
+    /// The clock of all three services.
+    pub clock: Arc<dyn Clock>,
+    /// Where the private PostgreSQL keeps its data; `None`: a temporary folder, gone at the end.
+    pub data: Option<PathBuf>,
+    /// Where PostgreSQL's programs are; `None`: looked for.
+    pub postgres_programs: Option<PathBuf>,
+    /// Ports of conventions, followup and payments; 0: any free one.
+    pub ports: [u16; 3],
+}
+
+/// A running suite. Call [`stop`](Self::stop) to end it in order.
+pub struct Suite {
+    /// Addresses of conventions, followup and payments.
+    pub addresses: Addresses,
+    /// Signs tokens that the suite accepts.
+    pub issuer: Arc<DevIssuer>,
+    /// The clock of all three.
+    pub clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+    services: Vec<(&'static str, JoinHandle<Result<(), StartError>>)>,
+    postgres: Option<LocalPg>,
+    _keys: TempDir,
+}
+
+/// Where the three services listen, as `http://127.0.0.1:port`.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// Conventions.
+    pub conventions: String,
+    /// Follow-up.
+    pub followup: String,
+    /// Payments.
+    pub payments: String,
+}
+
+/// The databases of one service: of its owner, who migrates, and of the application, which is bound by row security.
+struct Urls {
+    owner: String,
+    app: String,
+}
+
+impl Suite {
+    /// Starts PostgreSQL unless each service has a database set, migrates, and serves.
+    pub async fn start(options: SuiteOptions) -> anyhow::Result<Self> {
+        let keys = tempfile::tempdir().context("a folder for the development keys")?;
+        let issuer = Arc::new(DevIssuer::generate(ISSUER, AUDIENCE, Arc::clone(&options.clock))?);
+        issuer.write_jwks(&keys.path().join("jwks.json"))?;
+
+        let names = ["conventions", "followup", "payments"];
+        let mut postgres = None;
+        let mut urls = Vec::new();
+        for name in names {
+            urls.push(match configured(name)? {
+                Some(urls) => urls,
+                None => private(&mut postgres, name, &options).await?,
+            });
+        }
+        let migrators: [&Migrator; 3] = [
+            &nonrecours_conventions::MIGRATOR,
+            &nonrecours_followup::MIGRATOR,
+            &nonrecours_payments::MIGRATOR,
+        ];
+        let mut listeners = Vec::new();
+        for ((urls, migrator), port) in urls.iter().zip(migrators).zip(options.ports) {
+            nonrecours_pg::migrate(&urls.owner, migrator, options.clock.as_ref()).await?;
+            let listener = TcpListener::bind(("127.0.0.1", port))
+                .await
+                .with_context(|| format!("port {port} of the loopback"))?;
+            listeners.push(listener);
+        }
+        let address = |index: usize| -> anyhow::Result<String> {
+            let listener: &TcpListener = listeners.get(index).context("three listeners")?;
+            Ok(format!("http://{}", listener.local_addr()?))
+        };
+        let addresses = Addresses {
+            conventions: address(0)?,
+            followup: address(1)?,
+            payments: address(2)?,
+        };
+
+        let mut suite = Self {
+            addresses: addresses.clone(),
+            issuer,
+            clock: options.clock,
+            shutdown: CancellationToken::new(),
+            services: Vec::new(),
+            postgres,
+            _keys: keys,
+        };
+        let [conventions, followup, payments] = <[Urls; 3]>::try_from(urls)
+            .map_err(|_| anyhow::anyhow!("three databases"))?;
+        let [on_conventions, on_followup, on_payments] = <[TcpListener; 3]>::try_from(listeners)
+            .map_err(|_| anyhow::anyhow!("three listeners"))?;
+        let config = nonrecours_conventions::Config {
+            listen: on_conventions.local_addr()?,
+            database_url: conventions.app,
+            followup_url: addresses.followup.clone(),
+            payments_url: addresses.payments.clone(),
+            database: database(),
+            server: ServerConfig::default(),
+            auth: suite.auth(),
+            peer_token: suite.peer_token("conventions")?,
+        };
+        suite.run("conventions", |environment, shutdown| {
+            nonrecours_conventions::serve(config, environment, on_conventions, shutdown)
+        });
+        let config = nonrecours_followup::Config {
+            listen: on_followup.local_addr()?,
+            database_url: followup.app,
+            conventions_url: addresses.conventions.clone(),
+            database: database(),
+            server: ServerConfig::default(),
+            auth: suite.auth(),
+            peer_token: suite.peer_token("followup")?,
+        };
+        suite.run("followup", |environment, shutdown| {
+            nonrecours_followup::serve(config, environment, on_followup, shutdown)
+        });
+        let config = nonrecours_payments::Config {
+            listen: on_payments.local_addr()?,
+            database_url: payments.app,
+            conventions_url: addresses.conventions.clone(),
+            database: database(),
+            server: ServerConfig::default(),
+            auth: suite.auth(),
+            peer_token: suite.peer_token("payments")?,
+        };
+        suite.run("payments", |environment, shutdown| {
+            nonrecours_payments::serve(config, environment, on_payments, shutdown)
+        });
+        Ok(suite)
+    }
+
+    /// Waits until a service ends by itself, which none should: says which, and why.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        loop {
+            for (name, service) in &mut self.services {
+                if service.is_finished() {
+                    return match service.await {
+                        Ok(Ok(())) => anyhow::anyhow!("{name} stopped"),
+                        Ok(Err(error)) => anyhow::Error::new(error).context(*name),
+                        Err(error) => anyhow::Error::new(error).context(*name),
+                    };
+                }
+            }
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    }
+
+    /// Drains the services, then stops PostgreSQL. Says the first thing that did not end well.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        let mut result = Ok(());
+        for (name, service) in self.services.drain(..) {
+            let ended = match service.await {
+                Ok(ended) => ended.map_err(anyhow::Error::new),
+                Err(error) => Err(anyhow::Error::new(error)),
+            };
+            result = result.and(ended.context(name));
+        }
+        if let Some(postgres) = self.postgres.take() {
+            result = result.and(postgres.stop().await.context("PostgreSQL"));
+        }
+        result
+    }
+
+    fn run<S>(
+        &mut self,
+        name: &'static str,
+        serve: impl FnOnce(Environment, CancellationToken) -> S,
+    ) where
+        S: Future<Output = Result<(), StartError>> + Send + 'static,
+    {
+        let environment = Environment::new(Arc::clone(&self.clock));
+        let serving = serve(environment, self.shutdown.clone());
+        self.services.push((name, tokio::spawn(serving)));
+    }
+
+    fn auth(&self) -> AuthConfig {
+        AuthConfig {
+            issuer: ISSUER.to_owned(),
+            audience: AUDIENCE.to_owned(),
+            jwks: JwksSource::File(self._keys.path().join("jwks.json")),
+        }
+    }
+
+    fn peer_token(&self, service: &str) -> anyhow::Result<PeerTokenConfig> {
+        let peer_token_file = self._keys.path().join(format!("{service}.token"));
+        let token = self.issuer.token(&TokenSpec {
+            ttl: PEER_TOKEN_TTL,
+            ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
+        })?;
+        std::fs::write(&peer_token_file, token)?;
+        Ok(PeerTokenConfig { peer_token_file })
+    }
+}
+
+/// How often the services are looked at while nothing happens.
+const WATCH_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+
+fn database() -> DatabaseConfig {
+    DatabaseConfig {
+        max_connections: DEFAULT_MAX_CONNECTIONS,
+    }
+}
+
+/// The database that the environment sets for a service, if it does.
+fn configured(service: &str) -> anyhow::Result<Option<Urls>> {
+    let upper = service.to_uppercase();
+    let (app, owner) = (format!("{upper}_DATABASE_URL"), format!("{upper}_OWNER_DATABASE_URL"));
+    match (std::env::var(&app).ok(), std::env::var(&owner).ok()) {
+        (None, None) => Ok(None),
+        (Some(app), Some(owner)) => Ok(Some(Urls { owner, app })),
+        _ => anyhow::bail!("set {app} and {owner} together: the second is the role that migrates"),
+    }
+}
+
+async fn private(
+    postgres: &mut Option<LocalPg>,
+    service: &str,
+    options: &SuiteOptions,
+) -> anyhow::Result<Urls> {
+    if postgres.is_none() {
+        *postgres = Some(
+            LocalPg::start(Options {
+                data_dir: options.data.clone(),
+                durable: true,
+                binaries: options.postgres_programs.clone(),
+            })
+            .await?,
+        );
+    }
+    let admin = postgres.as_ref().context("PostgreSQL runs")?.admin();
+    let urls = nonrecours_localpg::create_service_database(&admin, service, service).await?;
+    Ok(Urls {
+        owner: urls.owner_url,
+        app: urls.app_url,
+    })
+}

@@ -1,0 +1,69 @@
+//! The whole journey in one process, with the days of 2025.
+
+use std::sync::Arc;
+
+use nonrecours_cli::{
+    demo::ROOT_SPAN,
+    journey::{Cast, Journey, Step},
+    suite::{Suite, SuiteOptions},
+    trace_tree::TraceTree,
+};
+use nonrecours_kernel::{Clock, ManualClock};
+use nonrecours_rpc::telemetry::{self, LogFormat, SpanCapture, TelemetryConfig};
+use time::macros::datetime;
+use tracing::Instrument as _;
+
+use crate::books;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_draft_to_settled_in_one_trace() {
+    let capture = SpanCapture::default();
+    let _telemetry = telemetry::init(TelemetryConfig {
+        service: "flows",
+        log: LogFormat::None,
+        capture: Some(capture.clone()),
+    })
+    .unwrap();
+    let story = ManualClock::at(datetime!(2025-09-26 09:00 +2));
+    let clock: Arc<dyn Clock> = Arc::new(story.clone());
+    let suite = Suite::start(SuiteOptions {
+        clock: Arc::clone(&clock),
+        data: None,
+        postgres_programs: None,
+        ports: [0; 3],
+    })
+    .await
+    .unwrap();
+    let cast = Cast {
+        addresses: suite.addresses.clone(),
+        issuer: Arc::clone(&suite.issuer),
+        clock,
+    };
+    let mut journey = Journey::new(cast.clone(), Some(story)).unwrap();
+    let root = tracing::info_span!("journey", otel.name = ROOT_SPAN);
+    async {
+        for step in Step::ALL {
+            let report = journey.play(step).await.unwrap();
+            assert!(!report.lines.is_empty(), "{step:?} says what it did");
+        }
+    }
+    .instrument(root.clone())
+    .await;
+    drop(root);
+    assert_eq!(journey.facts.stored, 52, "every record of the example is stored");
+    books::read(&cast, &journey.facts).await.check();
+    suite.stop().await.unwrap();
+
+    let spans = capture.spans();
+    let tree = TraceTree::of_root(&spans, ROOT_SPAN).unwrap();
+    let summary = tree.summary();
+    assert_eq!(summary.services, ["conventions", "followup", "payments"]);
+    assert_eq!(summary.orphans, 0, "every span hangs in the one tree");
+    assert!(summary.applied_changes > 10, "{summary:?}");
+    assert_eq!(summary.linked, summary.applied_changes, "each links to the batch that brought it");
+    // A payment confirmed in `payments` goes on in `conventions`, two feeds later, in the same tree.
+    let drawn = tree.draw();
+    for line in ["SignConvention", "payments applies convention.in_force", "conventions applies payment_plan.paid", "IndicatorService/GetIndicators", "PushRecords"] {
+        assert!(drawn.contains(line), "{line} is missing in\n{drawn}");
+    }
+}

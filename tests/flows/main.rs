@@ -1,0 +1,13 @@
+//! Journeys over the three services: all in one process with a clock of 2025, and as processes that are killed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod books;
+mod journey;
+mod killed;
+mod processes;
+mod programs;

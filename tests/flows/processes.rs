@@ -1,0 +1,169 @@
+//! The three services as processes of their own, on a private PostgreSQL, with signals sent to them.
+
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    path::PathBuf,
+    process::Stdio,
+    sync::Arc,
+};
+
+use nonrecours_cli::{journey::Cast, suite::Addresses};
+use nonrecours_issuer::{DevIssuer, TokenSpec};
+use nonrecours_kernel::{Clock, Role, SystemClock};
+use nonrecours_localpg::{LocalPg, Options};
+use sqlx::migrate::Migrator;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+pub const SERVICES: [&str; 3] = ["conventions", "followup", "payments"];
+const ISSUER: &str = "https://issuer.test";
+const AUDIENCE: &str = "nonrecours";
+
+pub struct Processes {
+    pub cast: Cast,
+    postgres: LocalPg,
+    folder: TempDir,
+    settings: BTreeMap<String, String>,
+    running: BTreeMap<&'static str, Child>,
+}
+
+impl Processes {
+    /// Migrates three databases and starts the three services.
+    pub async fn start() -> Self {
+        let mut processes = Self::prepare().await;
+        for service in SERVICES {
+            processes.run(service);
+        }
+        processes
+    }
+
+    /// Databases, keys and settings, without any service.
+    pub async fn prepare() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = Arc::new(DevIssuer::generate(ISSUER, AUDIENCE, Arc::clone(&clock)).unwrap());
+        issuer.write_jwks(&folder.path().join("jwks.json")).unwrap();
+        let postgres = LocalPg::start(Options::default()).await.unwrap();
+        let migrators: [&Migrator; 3] = [
+            &nonrecours_conventions::MIGRATOR,
+            &nonrecours_followup::MIGRATOR,
+            &nonrecours_payments::MIGRATOR,
+        ];
+        let mut settings = BTreeMap::from([
+            ("AUTH_ISSUER".to_owned(), ISSUER.to_owned()),
+            ("AUTH_AUDIENCE".to_owned(), AUDIENCE.to_owned()),
+            (
+                "AUTH_JWKS".to_owned(),
+                folder.path().join("jwks.json").display().to_string(),
+            ),
+        ]);
+        // Held together until all are taken, so that the three differ.
+        let held: Vec<_> = SERVICES.map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).into();
+        for ((service, migrator), listener) in SERVICES.iter().zip(migrators).zip(held) {
+            let urls = nonrecours_localpg::create_service_database(&postgres.admin(), service, service)
+                .await
+                .unwrap();
+            nonrecours_pg::migrate(&urls.owner_url, migrator, clock.as_ref()).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let upper = service.to_uppercase();
+            settings.insert(format!("{upper}_DATABASE_URL"), urls.app_url);
+            settings.insert(format!("{upper}_OWNER_DATABASE_URL"), urls.owner_url);
+            settings.insert(format!("{upper}_LISTEN"), address.to_string());
+            settings.insert(format!("{upper}_URL"), format!("http://{address}"));
+            let token = issuer
+                .token(&TokenSpec {
+                    ttl: time::Duration::days(1),
+                    ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
+                })
+                .unwrap();
+            std::fs::write(folder.path().join(service), token).unwrap();
+        }
+        let address = |service: &str| settings[&format!("{service}_URL")].clone();
+        let cast = Cast {
+            addresses: Addresses {
+                conventions: address("CONVENTIONS"),
+                followup: address("FOLLOWUP"),
+                payments: address("PAYMENTS"),
+            },
+            issuer,
+            clock,
+        };
+        Self {
+            cast,
+            postgres,
+            folder,
+            settings,
+            running: BTreeMap::new(),
+        }
+    }
+
+    /// The program of a service, with its settings.
+    pub fn command(&self, service: &str, verb: &str) -> Command {
+        let mut command = Command::new(program(service));
+        command
+            .arg(verb)
+            .env_clear()
+            .envs(&self.settings)
+            .env("PEER_TOKEN_FILE", self.folder.path().join(service))
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts a service.
+    pub fn run(&mut self, service: &'static str) {
+        let child = self.command(service, "serve").spawn().unwrap();
+        self.running.insert(service, child);
+    }
+
+    /// Kills a service without a word (SIGKILL) and starts it again.
+    pub async fn kill_and_restart(&mut self, service: &'static str) {
+        let mut child = self.running.remove(service).unwrap();
+        child.kill().await.unwrap();
+        self.run(service);
+    }
+
+    /// The process of a service.
+    pub fn child(&mut self, service: &'static str) -> &mut Child {
+        self.running.get_mut(service).unwrap()
+    }
+
+    /// URL of a service.
+    pub fn url(&self, service: &str) -> String {
+        self.settings[&format!("{}_URL", service.to_uppercase())].clone()
+    }
+
+    /// Sets one setting for the programs started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// PostgreSQL.
+    pub fn postgres(&self) -> &LocalPg {
+        &self.postgres
+    }
+}
+
+/// Where the build left the program: beside the folder of this test.
+fn program(service: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let program = folder.join(format!("nonrecours-{service}"));
+    assert!(
+        program.exists(),
+        "{} is missing: `cargo build --workspace --bins` makes it",
+        program.display()
+    );
+    program
+}
+
+/// Sends a signal by its name.
+pub async fn signal(child: &Child, name: &str) {
+    let pid = child.id().expect("still running").to_string();
+    let sent = Command::new("kill").args(["-s", name, &pid]).status().await.unwrap();
+    assert!(sent.success());
+}

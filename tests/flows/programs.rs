@@ -1,0 +1,100 @@
+//! The services as programs: migrations, a schema that does not fit, and a graceful end.
+
+use std::time::Duration;
+
+use nonrecours_contracts::feed::{PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient};
+use nonrecours_rpc::{auth::TokenSource, client};
+use nonrecours_testkit::anonymous;
+use sqlx::Connection as _;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use crate::processes::{Processes, SERVICES, signal};
+
+/// Longest time a program may take to end.
+const END: Duration = Duration::from_secs(10);
+
+async fn serving(url: &str) {
+    let ready = async {
+        loop {
+            let asked = async {
+                let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned()).unwrap();
+                let mut health = HealthClient::new(endpoint.connect().await.ok()?);
+                let answer = health.check(HealthCheckRequest::default()).await.ok()?;
+                Some(answer.into_inner().status())
+            };
+            if asked.await == Some(ServingStatus::Serving) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the service becomes ready");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_told_to_end_answers_what_it_has_in_hand_and_ends_well() {
+    let mut processes = Processes::prepare().await;
+    for service in SERVICES {
+        processes.run(service);
+    }
+    for service in SERVICES {
+        let url = processes.url(service);
+        serving(&url).await;
+        // A call that is in hand: it waits for changes that never come.
+        let token = processes
+            .cast
+            .issuer
+            .token(&nonrecours_issuer::TokenSpec::new(
+                "service:flows",
+                [nonrecours_kernel::Role::PeerService],
+            ))
+            .unwrap();
+        let channel = client::connect(&url, TokenSource::fixed(token)).unwrap();
+        let waiting = tokio::spawn(async move {
+            let mut feed = ChangeFeedServiceClient::new(channel);
+            feed.pull_changes(PullChangesRequest {
+                wait: tonic_wait(15),
+                ..Default::default()
+            })
+            .await
+        });
+        let idle = anonymous(&url).await;
+        let child = processes.child(service);
+        signal(child, "TERM").await;
+        let status = tokio::time::timeout(END, child.wait())
+            .await
+            .expect("it ends within its drain time")
+            .unwrap();
+        assert!(status.success(), "{service}: {status}");
+        // Answered, or never arrived: not cut off in between.
+        match waiting.await.unwrap() {
+            Ok(answer) => assert!(answer.into_inner().changes.is_empty()),
+            Err(status) => assert_eq!(status.code(), tonic::Code::Unavailable, "{status}"),
+        }
+        drop(idle);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrate_runs_again_without_effect_and_serve_refuses_another_schema() {
+    let processes = Processes::prepare().await;
+    for service in SERVICES {
+        for _ in 0..2 {
+            let status = processes.command(service, "migrate").status().await.unwrap();
+            assert!(status.success(), "{service} migrate");
+        }
+        let admin = processes.postgres().superuser_url(service);
+        let mut connection = sqlx::PgConnection::connect(&admin).await.unwrap();
+        sqlx::query("UPDATE _migrations SET version = version + 1000")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let refused = processes.command(service, "serve").status();
+        let status = tokio::time::timeout(END, refused).await.expect("it ends at once").unwrap();
+        assert!(!status.success(), "{service} must not serve on a schema that is not its own");
+    }
+}
+
+fn tonic_wait(seconds: i64) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds, nanos: 0 })
+}

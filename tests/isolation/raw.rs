@@ -1,0 +1,165 @@
+//! Calling any rpc by its path, with a message built from its descriptor.
+
+use nonrecours_rpc::client::PeerChannel;
+use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
+use tonic::{
+    Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codegen::{Bytes, http::uri::PathAndQuery},
+    transport::Channel,
+};
+
+/// Bytes in, bytes out.
+#[derive(Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        bytes::BufMut::put_slice(buffer, &item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let left = bytes::Buf::remaining(buffer);
+        Ok(Some(bytes::Buf::copy_to_bytes(buffer, left)))
+    }
+}
+
+/// `/package.Service/Method`.
+pub fn path(method: &MethodDescriptor) -> String {
+    format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+/// Calls with one message and waits for the first answer or the refusal.
+pub async fn call(channel: PeerChannel, method: &MethodDescriptor, message: &DynamicMessage) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await?;
+    first(&mut grpc, method, message).await
+}
+
+/// The same without any token.
+pub async fn call_anonymously(channel: Channel, method: &MethodDescriptor, message: &DynamicMessage) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    first(&mut grpc, method, message).await
+}
+
+async fn first<T>(grpc: &mut Grpc<T>, method: &MethodDescriptor, message: &DynamicMessage) -> Result<(), Status>
+where
+    T: tonic::client::GrpcService<tonic::body::Body>,
+    T::ResponseBody: tonic::codegen::Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as tonic::codegen::Body>::Error: Into<tonic::codegen::StdError> + Send,
+{
+    let bytes = prost::Message::encode_to_vec(message);
+    let path: PathAndQuery = path(method).parse().unwrap();
+    // One message in, the first one out: the same on the wire for a unary rpc as for a stream.
+    let request = Request::new(tokio_stream::once(bytes));
+    let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
+    answers.message().await.map(|_| ())
+}
+
+/// A request in which every name is that of `operator`'s, all else empty. `None`: the rpc names no operator's resource.
+pub fn naming(method: &MethodDescriptor, operator: &str) -> Option<DynamicMessage> {
+    let mut message = DynamicMessage::new(method.input());
+    let name = name_for(method, operator)?;
+    let text = Value::String(name);
+    for field in ["name", "parent", "convention"] {
+        let found = method.input().get_field_by_name(field);
+        if let Some(field) = found.filter(|field| matches!(field.kind(), prost_reflect::Kind::String)) {
+            message.set_field(&field, text);
+            return Some(message);
+        }
+    }
+    // An update names its resource inside it, a stream in its opening.
+    let (outer, inner) = match method.name() {
+        "PushRecords" => ("opening".to_owned(), "convention"),
+        _ => (snake(method.name().strip_prefix("Update")?), "name"),
+    };
+    let outer = method.input().get_field_by_name(&outer)?;
+    let mut nested = DynamicMessage::new(outer.kind().as_message()?.clone());
+    nested.set_field_by_name(inner, text);
+    message.set_field(&outer, Value::Message(nested));
+    Some(message)
+}
+
+fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
+    const ID: &str = "01980000-0000-7000-8000-0000000000aa";
+    let convention = format!("{operator}/conventions/{ID}");
+    if matches!(method.name(), "PushRecords" | "GetIndicators" | "ListHistory") {
+        return Some(convention);
+    }
+    let pattern = pattern(method)?;
+    if !pattern.starts_with("operators/") {
+        return None;
+    }
+    let own: Vec<&str> = pattern.split('/').collect();
+    let segments = match method.name() {
+        // A parent is the name without the last pair.
+        name if name.starts_with("List") || name.starts_with("Create") => own.get(..own.len() - 2)?,
+        _ => own.as_slice(),
+    };
+    if segments.is_empty() {
+        return None;
+    }
+    let filled: Vec<&str> = segments
+        .iter()
+        .map(|segment| match *segment {
+            "{operator}" => operator.strip_prefix("operators/").unwrap_or(operator),
+            variable if variable.starts_with('{') => ID,
+            fixed => fixed,
+        })
+        .collect();
+    Some(filled.join("/"))
+}
+
+/// The pattern of the resource that the rpc is about: what it answers with, or what its list holds.
+fn pattern(method: &MethodDescriptor) -> Option<String> {
+    let pool = method.parent_pool().clone();
+    let extension = pool.get_extension_by_name("google.api.resource")?;
+    let answered = method.output();
+    let listed = answered.fields().filter(|field| field.is_list()).find_map(|field| field.kind().as_message().cloned());
+    [Some(answered), listed].into_iter().flatten().find_map(|message| {
+        let options = message.options();
+        if !options.has_extension(&extension) {
+            return None;
+        }
+        let resource = options.get_extension(&extension);
+        let patterns = resource.as_message()?.get_field_by_name("pattern")?.into_owned();
+        Some(patterns.as_list()?.first()?.as_str()?.to_owned())
+    })
+}
+
+fn snake(camel: &str) -> String {
+    let mut text = String::new();
+    for (index, letter) in camel.chars().enumerate() {
+        if letter.is_uppercase() && index > 0 {
+            text.push('_');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
+}
