@@ -11,4 +11,5 @@ mod messages;
 mod methods;
 mod reasons;
 mod resources;
+mod settings;
 mod sources;

@@ -25,7 +25,12 @@ const FAMILIES: [Family; 4] = [
     Family {
         name: "nonrecours.followup.v1.ErrorReason",
         prefix: "ERROR_REASON_",
-        code: &["services/followup/src"],
+        // What is wrong with a value of a record is often found by the vocabulary that every service shares.
+        code: &[
+            "services/followup/src",
+            "crates/kernel/src",
+            "crates/rpc/src",
+        ],
         tests: &["services/followup/tests", "tests"],
     },
     Family {

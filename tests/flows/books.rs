@@ -66,7 +66,11 @@ pub async fn read(cast: &Cast, facts: &Facts) -> Books {
     .instalments;
     let indicators = answered(|| {
         let (mut client, convention) = (auditor.indicators(), convention.clone());
-        async move { client.get_indicators(GetIndicatorsRequest { convention }).await }
+        async move {
+            client
+                .get_indicators(GetIndicatorsRequest { convention })
+                .await
+        }
     })
     .await
     .unwrap();
@@ -106,7 +110,12 @@ pub async fn read(cast: &Cast, facts: &Facts) -> Books {
             .collect(),
         instalments: instalments
             .iter()
-            .map(|instalment| (format!("{:?}", instalment.state()), amount(&instalment.amount)))
+            .map(|instalment| {
+                (
+                    format!("{:?}", instalment.state()),
+                    amount(&instalment.amount),
+                )
+            })
             .collect(),
         indicators: format!(
             "{:?} {:?} {} {}",
@@ -123,7 +132,11 @@ impl Books {
         assert_eq!(self.paid, "11500.00");
         assert_eq!(
             self.envelope,
-            ("180000.00".to_owned(), "11500.00".to_owned(), "11500.00".to_owned())
+            (
+                "180000.00".to_owned(),
+                "11500.00".to_owned(),
+                "11500.00".to_owned()
+            )
         );
         let entry = |debit: &str, credit: &str, amount: &str| {
             (debit.to_owned(), credit.to_owned(), amount.to_owned())

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use nonrecours_cli::{
     demo::ROOT_SPAN,
-    journey::{Cast, Journey, Step},
-    suite::{Suite, SuiteOptions},
+    journey::{Cast, Journey, Step, StoryClock},
+    suite::{Databases, Suite, SuiteOptions},
     trace_tree::TraceTree,
 };
-use nonrecours_kernel::{Clock, ManualClock};
+use nonrecours_kernel::Clock;
 use nonrecours_rpc::telemetry::{self, LogFormat, SpanCapture, TelemetryConfig};
-use time::macros::datetime;
 use tracing::Instrument as _;
 
 use crate::books;
@@ -24,9 +23,10 @@ async fn from_draft_to_settled_in_one_trace() {
         capture: Some(capture.clone()),
     })
     .unwrap();
-    let story = ManualClock::at(datetime!(2025-09-26 09:00 +2));
+    let story = StoryClock::default();
     let clock: Arc<dyn Clock> = Arc::new(story.clone());
     let suite = Suite::start(SuiteOptions {
+        databases: Databases::Private,
         clock: Arc::clone(&clock),
         data: None,
         postgres_programs: None,
@@ -40,7 +40,7 @@ async fn from_draft_to_settled_in_one_trace() {
         clock,
     };
     let mut journey = Journey::new(cast.clone(), Some(story)).unwrap();
-    let root = tracing::info_span!("journey", otel.name = ROOT_SPAN);
+    let root = tracing::info_span!(target: "nonrecours::flows", "journey", otel.name = ROOT_SPAN);
     async {
         for step in Step::ALL {
             let report = journey.play(step).await.unwrap();
@@ -50,7 +50,10 @@ async fn from_draft_to_settled_in_one_trace() {
     .instrument(root.clone())
     .await;
     drop(root);
-    assert_eq!(journey.facts.stored, 52, "every record of the example is stored");
+    assert_eq!(
+        journey.facts.stored, 52,
+        "every record of the example is stored"
+    );
     books::read(&cast, &journey.facts).await.check();
     suite.stop().await.unwrap();
 
@@ -60,10 +63,19 @@ async fn from_draft_to_settled_in_one_trace() {
     assert_eq!(summary.services, ["conventions", "followup", "payments"]);
     assert_eq!(summary.orphans, 0, "every span hangs in the one tree");
     assert!(summary.applied_changes > 10, "{summary:?}");
-    assert_eq!(summary.linked, summary.applied_changes, "each links to the batch that brought it");
+    assert_eq!(
+        summary.linked, summary.applied_changes,
+        "each links to the batch that brought it"
+    );
     // A payment confirmed in `payments` goes on in `conventions`, two feeds later, in the same tree.
     let drawn = tree.draw();
-    for line in ["SignConvention", "payments applies convention.in_force", "conventions applies payment_plan.paid", "IndicatorService/GetIndicators", "PushRecords"] {
+    for line in [
+        "SignConvention",
+        "[payments] ⇠ flux : convention.in_force",
+        "[conventions] ⇠ flux : payment_plan.paid",
+        "IndicatorService/GetIndicators",
+        "PushRecords",
+    ] {
         assert!(drawn.contains(line), "{line} is missing in\n{drawn}");
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use nonrecours_cli::journey::{Journey, Step};
 
-use crate::{books, processes::{Processes, SERVICES}};
+use crate::{
+    books,
+    processes::{Processes, SERVICES},
+};
 
 /// Moments after the beginning of a step at which a service is killed, in turn: before the first call arrives, while
 /// it is in hand, while its answer or its consequences are on their way.
@@ -24,7 +27,9 @@ async fn journey_with(killed: Option<&'static str>) -> books::Books {
         let report = match killed {
             None => playing.await,
             Some(service) => {
-                let mut moment = tokio::time::interval(MOMENTS[number % MOMENTS.len()].max(Duration::from_micros(1)));
+                let mut moment = tokio::time::interval(
+                    MOMENTS[number % MOMENTS.len()].max(Duration::from_micros(1)),
+                );
                 moment.tick().await;
                 let killing = async {
                     moment.tick().await;
@@ -44,6 +49,10 @@ async fn journey_with(killed: Option<&'static str>) -> books::Books {
 async fn killing_any_service_at_any_step_ends_in_the_same_books() {
     let undisturbed = journey_with(None).await;
     for service in SERVICES {
-        assert_eq!(journey_with(Some(service)).await, undisturbed, "{service} was killed at every step");
+        assert_eq!(
+            journey_with(Some(service)).await,
+            undisturbed,
+            "{service} was killed at every step"
+        );
     }
 }

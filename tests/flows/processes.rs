@@ -1,12 +1,6 @@
 //! The three services as processes of their own, on a private PostgreSQL, with signals sent to them.
 
-use std::{
-    collections::BTreeMap,
-    net::TcpListener,
-    path::PathBuf,
-    process::Stdio,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::TcpListener, path::PathBuf, process::Stdio, sync::Arc};
 
 use nonrecours_cli::{journey::Cast, suite::Addresses};
 use nonrecours_issuer::{DevIssuer, TokenSpec};
@@ -59,12 +53,17 @@ impl Processes {
             ),
         ]);
         // Held together until all are taken, so that the three differ.
-        let held: Vec<_> = SERVICES.map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).into();
+        let held: Vec<_> = SERVICES
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .into();
         for ((service, migrator), listener) in SERVICES.iter().zip(migrators).zip(held) {
-            let urls = nonrecours_localpg::create_service_database(&postgres.admin(), service, service)
+            let urls =
+                nonrecours_localpg::create_service_database(&postgres.admin(), service, service)
+                    .await
+                    .unwrap();
+            nonrecours_pg::migrate(&urls.owner_url, migrator, clock.as_ref())
                 .await
                 .unwrap();
-            nonrecours_pg::migrate(&urls.owner_url, migrator, clock.as_ref()).await.unwrap();
             let address = listener.local_addr().unwrap();
             let upper = service.to_uppercase();
             settings.insert(format!("{upper}_DATABASE_URL"), urls.app_url);
@@ -137,11 +136,6 @@ impl Processes {
         self.settings[&format!("{}_URL", service.to_uppercase())].clone()
     }
 
-    /// Sets one setting for the programs started from now on.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.settings.insert(name.to_owned(), value.to_owned());
-    }
-
     /// PostgreSQL.
     pub fn postgres(&self) -> &LocalPg {
         &self.postgres
@@ -164,6 +158,10 @@ fn program(service: &str) -> PathBuf {
 /// Sends a signal by its name.
 pub async fn signal(child: &Child, name: &str) {
     let pid = child.id().expect("still running").to_string();
-    let sent = Command::new("kill").args(["-s", name, &pid]).status().await.unwrap();
+    let sent = Command::new("kill")
+        .args(["-s", name, &pid])
+        .status()
+        .await
+        .unwrap();
     assert!(sent.success());
 }

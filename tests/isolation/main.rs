@@ -13,7 +13,7 @@ mod raw;
 
 use std::{fmt::Write as _, sync::Arc};
 
-use nonrecours_cli::suite::{Suite, SuiteOptions};
+use nonrecours_cli::suite::{Databases, Suite, SuiteOptions};
 use nonrecours_issuer::{DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, IdSource, ManualClock, OperatorId, Role};
 use nonrecours_rpc::{
@@ -29,8 +29,8 @@ use tonic::{Code, Status};
 struct Caller {
     name: &'static str,
     token: String,
-    /// Whether it is bound to the operator that requests name.
-    own: bool,
+    /// Whether it is bound to another operator than the one that requests name.
+    foreign: bool,
 }
 
 fn methods() -> Vec<MethodDescriptor> {
@@ -41,6 +41,25 @@ fn methods() -> Vec<MethodDescriptor> {
         .collect();
     methods.sort_by_key(raw::path);
     methods
+}
+
+/// Every rpc on every service that serves it: the feed's on all three.
+fn rows(suite: &Suite) -> Vec<(&'static str, &str, MethodDescriptor)> {
+    let services = [
+        ("conventions", suite.addresses.conventions.as_str()),
+        ("followup", suite.addresses.followup.as_str()),
+        ("payments", suite.addresses.payments.as_str()),
+    ];
+    let mut rows = Vec::new();
+    for method in methods() {
+        for (service, url) in services {
+            let package = method.parent_service().package_name().to_owned();
+            if package == "nonrecours.feed.v1" || package == format!("nonrecours.{service}.v1") {
+                rows.push((service, url, method.clone()));
+            }
+        }
+    }
+    rows
 }
 
 fn callers(suite: &Suite, operator: OperatorId, other: OperatorId) -> Vec<Caller> {
@@ -55,12 +74,36 @@ fn callers(suite: &Suite, operator: OperatorId, other: OperatorId) -> Vec<Caller
     let stranger = DevIssuer::generate(issuer.url(), "nonrecours", Arc::clone(&suite.clock))
         .unwrap()
         .with_kid(issuer.kid());
-    let bad = |name, token| Caller { name, token, own: false };
+    let bad = |name, token| Caller {
+        name,
+        token,
+        foreign: false,
+    };
     let mut callers = vec![
-        bad("expired", issuer.token_with_claims(&claims(issuer.url(), "nonrecours", now - 3600)).unwrap()),
-        bad("audience", issuer.token_with_claims(&claims(issuer.url(), "elsewhere", now + 3600)).unwrap()),
-        bad("issuer", issuer.token_with_claims(&claims("https://elsewhere.test", "nonrecours", now + 3600)).unwrap()),
-        bad("forged", stranger.token(&TokenSpec::new("x", [Role::ProgrammeOfficer])).unwrap()),
+        bad(
+            "expired",
+            issuer
+                .token_with_claims(&claims(issuer.url(), "nonrecours", now - 3600))
+                .unwrap(),
+        ),
+        bad(
+            "audience",
+            issuer
+                .token_with_claims(&claims(issuer.url(), "elsewhere", now + 3600))
+                .unwrap(),
+        ),
+        bad(
+            "issuer",
+            issuer
+                .token_with_claims(&claims("https://elsewhere.test", "nonrecours", now + 3600))
+                .unwrap(),
+        ),
+        bad(
+            "forged",
+            stranger
+                .token(&TokenSpec::new("x", [Role::ProgrammeOfficer]))
+                .unwrap(),
+        ),
     ];
     let of = |name, role: Role, bound: Option<OperatorId>| Caller {
         name,
@@ -70,7 +113,7 @@ fn callers(suite: &Suite, operator: OperatorId, other: OperatorId) -> Vec<Caller
                 ..TokenSpec::new(format!("{name}@test"), [role])
             })
             .unwrap(),
-        own: bound != Some(other),
+        foreign: bound == Some(other),
     };
     callers.extend([
         of("officer", Role::ProgrammeOfficer, None),
@@ -97,7 +140,9 @@ fn outcome(result: Result<(), Status>) -> String {
         (Code::PermissionDenied, "ROLE_MISSING") => "role".to_owned(),
         (Code::PermissionDenied, "OUT_OF_REACH") => "reach".to_owned(),
         // Past the door: the empty request is then refused for what it lacks, or names what is not there.
-        (Code::InvalidArgument, "INVALID_REQUEST") | (Code::NotFound, "NOT_FOUND") => "in".to_owned(),
+        (Code::InvalidArgument, "INVALID_REQUEST") | (Code::NotFound, "NOT_FOUND") => {
+            "in".to_owned()
+        }
         (code, reason) => format!("{code:?}/{reason}"),
     }
 }
@@ -107,6 +152,7 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(nonrecours_testkit::START));
     let ids = IdSource::new(Arc::clone(&clock));
     let suite = Suite::start(SuiteOptions {
+        databases: Databases::Private,
         clock,
         data: None,
         postgres_programs: None,
@@ -118,38 +164,40 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
     let named = format!("operators/{operator}");
     let callers = callers(&suite, operator, other);
 
-    let mut table = format!("{:<66} {:<9}", "rpc", "none");
+    let mut table = format!("{:<80} {:<9}", "service: rpc", "none");
     for caller in &callers {
         write!(table, " {:<13}", caller.name).unwrap();
     }
     let mut faults = Vec::new();
-    for method in methods() {
+    for (service, url, method) in rows(&suite) {
         let path = raw::path(&method);
-        let url = match method.parent_service().package_name() {
-            "nonrecours.followup.v1" => &suite.addresses.followup,
-            "nonrecours.payments.v1" => &suite.addresses.payments,
-            _ => &suite.addresses.conventions,
-        };
+        let row = format!("{service}: {}", path.trim_start_matches("/nonrecours."));
         let message = raw::naming(&method, &named);
         let scoped = message.is_some();
         let message = message.unwrap_or_else(|| DynamicMessage::new(method.input()));
         let anonymous = nonrecours_testkit::anonymous(url).await;
         let nobody = outcome(raw::call_anonymously(anonymous, &method, &message).await);
         if nobody != "no-token" {
-            faults.push(format!("{path}: nobody gets {nobody}"));
+            faults.push(format!("{row}: nobody gets {nobody}"));
         }
-        write!(table, "\n{:<66} {nobody:<9}", path.trim_start_matches("/nonrecours.")).unwrap();
+        write!(table, "\n{row:<80} {nobody:<9}").unwrap();
         for caller in &callers {
             let channel = client::connect(url, TokenSource::fixed(&*caller.token)).unwrap();
             let met = outcome(raw::call(channel, &method, &message).await);
             // An operator's caller never gets past the door of another operator's resource.
-            if scoped && !caller.own && caller.name.starts_with("other") && met == "in" {
-                faults.push(format!("{path}: {} reached another operator's resource", caller.name));
+            if scoped && caller.foreign && met == "in" {
+                faults.push(format!(
+                    "{row}: {} reached another operator's resource",
+                    caller.name
+                ));
             }
             write!(table, " {met:<13}").unwrap();
         }
     }
-    let table: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let table: String = table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
     suite.stop().await.unwrap();
 
     assert_eq!(faults, Vec::<String>::new(), "{table}");
@@ -158,7 +206,10 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
         std::fs::write(&golden, &table).unwrap();
     }
     let expected = std::fs::read_to_string(&golden).unwrap();
-    assert_eq!(table, expected, "run with UPDATE_GOLDEN=1 and read the difference");
+    assert_eq!(
+        table, expected,
+        "run with UPDATE_GOLDEN=1 and read the difference"
+    );
 }
 
 #[test]
@@ -166,7 +217,9 @@ fn every_rpc_says_who_may_call_it() {
     let table = access_table();
     for method in methods() {
         let path = raw::path(&method);
-        let roles = table.get(&path).unwrap_or_else(|| panic!("{path} is not in the access table"));
+        let roles = table
+            .get(&path)
+            .unwrap_or_else(|| panic!("{path} is not in the access table"));
         assert!(!roles.is_empty(), "{path} is closed to everybody");
     }
     assert_eq!(table.len(), methods().len());

@@ -55,20 +55,34 @@ pub fn path(method: &MethodDescriptor) -> String {
 }
 
 /// Calls with one message and waits for the first answer or the refusal.
-pub async fn call(channel: PeerChannel, method: &MethodDescriptor, message: &DynamicMessage) -> Result<(), Status> {
+pub async fn call(
+    channel: PeerChannel,
+    method: &MethodDescriptor,
+    message: &DynamicMessage,
+) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await?;
     first(&mut grpc, method, message).await
 }
 
 /// The same without any token.
-pub async fn call_anonymously(channel: Channel, method: &MethodDescriptor, message: &DynamicMessage) -> Result<(), Status> {
+pub async fn call_anonymously(
+    channel: Channel,
+    method: &MethodDescriptor,
+    message: &DynamicMessage,
+) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel);
-    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    grpc.ready()
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
     first(&mut grpc, method, message).await
 }
 
-async fn first<T>(grpc: &mut Grpc<T>, method: &MethodDescriptor, message: &DynamicMessage) -> Result<(), Status>
+async fn first<T>(
+    grpc: &mut Grpc<T>,
+    method: &MethodDescriptor,
+    message: &DynamicMessage,
+) -> Result<(), Status>
 where
     T: tonic::client::GrpcService<tonic::body::Body>,
     T::ResponseBody: tonic::codegen::Body<Data = Bytes> + Send + 'static,
@@ -89,7 +103,9 @@ pub fn naming(method: &MethodDescriptor, operator: &str) -> Option<DynamicMessag
     let text = Value::String(name);
     for field in ["name", "parent", "convention"] {
         let found = method.input().get_field_by_name(field);
-        if let Some(field) = found.filter(|field| matches!(field.kind(), prost_reflect::Kind::String)) {
+        if let Some(field) =
+            found.filter(|field| matches!(field.kind(), prost_reflect::Kind::String))
+        {
             message.set_field(&field, text);
             return Some(message);
         }
@@ -109,7 +125,10 @@ pub fn naming(method: &MethodDescriptor, operator: &str) -> Option<DynamicMessag
 fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     const ID: &str = "01980000-0000-7000-8000-0000000000aa";
     let convention = format!("{operator}/conventions/{ID}");
-    if matches!(method.name(), "PushRecords" | "GetIndicators" | "ListHistory") {
+    if matches!(
+        method.name(),
+        "PushRecords" | "GetIndicators" | "ListHistory"
+    ) {
         return Some(convention);
     }
     let pattern = pattern(method)?;
@@ -118,8 +137,12 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     }
     let own: Vec<&str> = pattern.split('/').collect();
     let segments = match method.name() {
+        // The list of a singleton is that of the operator's conventions.
+        name if name.starts_with("List") && own.len() % 2 == 1 => own.get(..2)?,
         // A parent is the name without the last pair.
-        name if name.starts_with("List") || name.starts_with("Create") => own.get(..own.len() - 2)?,
+        name if name.starts_with("List") || name.starts_with("Create") => {
+            own.get(..own.len() - 2)?
+        }
         _ => own.as_slice(),
     };
     if segments.is_empty() {
@@ -141,16 +164,25 @@ fn pattern(method: &MethodDescriptor) -> Option<String> {
     let pool = method.parent_pool().clone();
     let extension = pool.get_extension_by_name("google.api.resource")?;
     let answered = method.output();
-    let listed = answered.fields().filter(|field| field.is_list()).find_map(|field| field.kind().as_message().cloned());
-    [Some(answered), listed].into_iter().flatten().find_map(|message| {
-        let options = message.options();
-        if !options.has_extension(&extension) {
-            return None;
-        }
-        let resource = options.get_extension(&extension);
-        let patterns = resource.as_message()?.get_field_by_name("pattern")?.into_owned();
-        Some(patterns.as_list()?.first()?.as_str()?.to_owned())
-    })
+    let listed = answered
+        .fields()
+        .filter(|field| field.is_list())
+        .find_map(|field| field.kind().as_message().cloned());
+    [Some(answered), listed]
+        .into_iter()
+        .flatten()
+        .find_map(|message| {
+            let options = message.options();
+            if !options.has_extension(&extension) {
+                return None;
+            }
+            let resource = options.get_extension(&extension);
+            let patterns = resource
+                .as_message()?
+                .get_field_by_name("pattern")?
+                .into_owned();
+            Some(patterns.as_list()?.first()?.as_str()?.to_owned())
+        })
 }
 
 fn snake(camel: &str) -> String {

@@ -1,8 +1,6 @@
 //! Everyday questions to a running suite.
 
-use nonrecours_contracts::conventions::{
-    Convention, GetConventionRequest, ListConventionsRequest,
-};
+use nonrecours_contracts::conventions::{Convention, GetConventionRequest, ListConventionsRequest};
 use nonrecours_kernel::Role;
 use nonrecours_rpc::convert::money;
 use tonic::Status;

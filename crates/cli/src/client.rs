@@ -129,7 +129,10 @@ pub fn may_be_sent_again(status: &Status) -> bool {
     if details.retry.is_some() || status.code() == Code::Unavailable {
         return true;
     }
-    let broke_off = matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
+    let broke_off = matches!(
+        status.code(),
+        Code::Unknown | Code::Internal | Code::Cancelled
+    );
     broke_off && details.reason.is_empty()
 }
 

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use nonrecours_kernel::{Clock, ManualClock, french_date, paris_date};
+use nonrecours_kernel::{Clock, french_date, paris_date};
 use nonrecours_rpc::telemetry::SpanCapture;
 use owo_colors::{OwoColorize as _, Stream};
-use time::macros::datetime;
 use tracing::Instrument as _;
 
 use crate::{
-    journey::{Cast, Journey, Step},
+    journey::{Cast, Journey, Step, StoryClock},
     print,
-    suite::{Suite, SuiteOptions},
+    suite::{Databases, Suite, SuiteOptions},
     trace_tree::TraceTree,
 };
 
@@ -25,10 +24,11 @@ pub async fn run(
     postgres_programs: Option<std::path::PathBuf>,
     capture: &SpanCapture,
 ) -> anyhow::Result<()> {
-    let story = ManualClock::at(datetime!(2025-09-26 09:00 +2));
+    let story = StoryClock::default();
     let clock: Arc<dyn Clock> = Arc::new(story.clone());
     println!("Démarrage : PostgreSQL privé, trois bases, trois services sur la boucle locale…");
     let suite = Suite::start(SuiteOptions {
+        databases: Databases::FromEnvironment,
         clock: Arc::clone(&clock),
         data: None,
         postgres_programs,
@@ -50,7 +50,7 @@ pub async fn run(
     played.and(stopped)
 }
 
-async fn play(cast: Cast, story: ManualClock, capture: &SpanCapture) -> anyhow::Result<()> {
+async fn play(cast: Cast, story: StoryClock, capture: &SpanCapture) -> anyhow::Result<()> {
     let mut journey = Journey::new(cast.clone(), Some(story))?;
     let root = tracing::info_span!("journey", otel.name = ROOT_SPAN);
     async {
@@ -59,8 +59,11 @@ async fn play(cast: Cast, story: ManualClock, capture: &SpanCapture) -> anyhow::
             let day = french_date(paris_date(report.time));
             println!(
                 "{} {}",
-                format!("{:>2}. {day}", number + 1).if_supports_color(Stream::Stdout, |text| text.dimmed()),
-                report.title.if_supports_color(Stream::Stdout, |text| text.bold())
+                format!("{:>2}. {day}", number + 1)
+                    .if_supports_color(Stream::Stdout, |text| text.dimmed()),
+                report
+                    .title
+                    .if_supports_color(Stream::Stdout, |text| text.bold())
             );
             for line in &report.lines {
                 println!("      {line}");
@@ -74,8 +77,14 @@ async fn play(cast: Cast, story: ManualClock, capture: &SpanCapture) -> anyhow::
 
     let auditor = cast.auditor()?;
     let convention = &journey.facts.convention;
-    println!("\nLa ligne de vie de la convention\n{}", print::life_line(&auditor, convention).await?);
-    println!("\nLe grand livre\n{}", print::ledger(&auditor, convention).await?);
+    println!(
+        "\nLa ligne de vie de la convention\n{}",
+        print::life_line(&auditor, convention).await?
+    );
+    println!(
+        "\nLe grand livre\n{}",
+        print::ledger(&auditor, convention).await?
+    );
     println!(
         "\nLes indicateurs par public\n{}",
         print::indicators(&auditor, convention).await?
@@ -83,7 +92,10 @@ async fn play(cast: Cast, story: ManualClock, capture: &SpanCapture) -> anyhow::
 
     let spans = capture.spans();
     let tree = TraceTree::of_root(&spans, ROOT_SPAN).context("the trace of the journey")?;
-    println!("\nUne seule trace, à travers les trois services et leurs flux\n{}", tree.draw());
+    println!(
+        "\nUne seule trace, à travers les trois services et leurs flux\n{}",
+        tree.draw()
+    );
     let summary = tree.summary();
     println!(
         "trace {} : {} spans, services {}, {} changements suivis par les flux",

@@ -87,14 +87,21 @@ mod tests {
         for code in &example.programme.commune_codes {
             assert!(catalogue::commune(code).is_some(), "{code}");
         }
-        let publics: Vec<_> = catalogue::publics().iter().map(|public| public.code).collect();
+        let publics: Vec<_> = catalogue::publics()
+            .iter()
+            .map(|public| public.code)
+            .collect();
         assert_eq!(example.convention.target_publics, publics);
         assert_eq!(example.convention.objectives.len(), 4);
         assert_eq!(example.convention.commitments.len(), 7);
         assert!(example.operator.siret.parse::<Siret>().is_ok());
         assert!(example.programme.authority_siret.parse::<Siret>().is_ok());
         assert!(example.bank_account.iban.parse::<Iban>().is_ok());
-        assert!(example.convention.signatories[1].empowering_decision_date.is_none());
+        assert!(
+            example.convention.signatories[1]
+                .empowering_decision_date
+                .is_none()
+        );
         assert!(example.acts[1].publication_date.is_none());
     }
 }

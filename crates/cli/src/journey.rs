@@ -5,12 +5,13 @@ mod convening;
 mod following_up;
 mod paying;
 mod report;
+mod story;
 
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
 use nonrecours_contracts::{conventions, payments};
-use nonrecours_kernel::{Clock as _, Id, IdSource, ManualClock, OperatorId, french_date, paris_date};
+use nonrecours_kernel::{Id, IdSource, OperatorId, french_date, paris_date};
 use nonrecours_rpc::{convert::to_date, details::Details};
 use time::OffsetDateTime;
 use tonic::Status;
@@ -18,6 +19,7 @@ use tracing::Instrument as _;
 
 pub use actors::{Actor, Cast, name_of};
 pub use report::Report;
+pub use story::StoryClock;
 
 use crate::example::Example;
 
@@ -118,7 +120,9 @@ impl Step {
             Self::PushOutsideForce => "Transmettre hors convention en vigueur est refusé",
             Self::PushRecords => "Le logiciel de la commune transmet son suivi",
             Self::PushAgain => "Il le transmet une seconde fois : rien ne change",
-            Self::PushBadRecords => "Trois fiches fausses : trois erreurs précises, le reste est pris",
+            Self::PushBadRecords => {
+                "Trois fiches fausses : trois erreurs précises, le reste est pris"
+            }
             Self::Report => "Bilan établi, remis, accepté",
             Self::CompleteActions => "Actions achevées : le solde devient appelable",
             Self::PayBalance => "Le solde est appelé, certifié, mandaté, payé",
@@ -158,12 +162,12 @@ pub struct Journey {
     pub facts: Facts,
     example: Example,
     ids: IdSource,
-    story: Option<ManualClock>,
+    story: Option<StoryClock>,
 }
 
 impl Journey {
     /// A journey for these actors. With a clock to move, it takes place on the days of 2025; without one, today.
-    pub fn new(cast: Cast, story: Option<ManualClock>) -> anyhow::Result<Self> {
+    pub fn new(cast: Cast, story: Option<StoryClock>) -> anyhow::Result<Self> {
         Ok(Self {
             ids: IdSource::new(std::sync::Arc::clone(&cast.clock)),
             cast,
@@ -176,7 +180,9 @@ impl Journey {
     /// Plays one step. An error means that the suite did not do what the journey says.
     pub async fn play(&mut self, step: Step) -> anyhow::Result<Report> {
         let span = tracing::info_span!("journey.step", otel.name = step.title());
-        self.turn_to(step);
+        if let Some(story) = &self.story {
+            story.turn_to(step);
+        }
         let report = Report::new(step.title(), self.cast.clock.now());
         let played = match step {
             Step::OpenProgramme => self.open_programme(report).instrument(span).await,
@@ -204,32 +210,6 @@ impl Journey {
         played.with_context(|| step.title())
     }
 
-    /// The day of a step in the story: the document's where it gives one.
-    fn turn_to(&self, step: Step) {
-        use time::macros::datetime;
-        let Some(clock) = &self.story else { return };
-        clock.set(match step {
-            Step::OpenProgramme | Step::RegisterOperator => datetime!(2025-09-26 09:00 +2),
-            Step::DraftConvention | Step::SignDraft => datetime!(2025-09-26 10:30 +2),
-            Step::RecordActs | Step::SignUnpublished => datetime!(2025-10-06 14:00 +2),
-            Step::Sign | Step::OpenPlan | Step::CallBalanceTooEarly => {
-                datetime!(2025-10-08 11:00 +2)
-            }
-            Step::CallAdvance => datetime!(2025-10-09 09:15 +2),
-            Step::CertifyAdvance => datetime!(2025-10-13 10:00 +2),
-            Step::OrderAdvance => datetime!(2025-10-15 16:00 +2),
-            Step::PayAdvance => datetime!(2025-10-20 08:30 +2),
-            Step::PushOutsideForce
-            | Step::PushRecords
-            | Step::PushAgain
-            | Step::PushBadRecords => datetime!(2025-12-15 18:00 +1),
-            Step::Report => datetime!(2025-12-18 09:00 +1),
-            Step::CompleteActions => datetime!(2025-12-22 10:00 +1),
-            Step::PayBalance => datetime!(2025-12-23 09:00 +1),
-            Step::Settle => datetime!(2025-12-23 09:05 +1),
-        });
-    }
-
     fn request_id(&self) -> String {
         self.ids.next::<()>().to_string()
     }
@@ -249,7 +229,11 @@ impl Journey {
 
     /// The operator of the journey, once registered.
     pub fn operator(&self) -> anyhow::Result<OperatorId> {
-        let id = self.facts.operator.strip_prefix("operators/").context("no operator yet")?;
+        let id = self
+            .facts
+            .operator
+            .strip_prefix("operators/")
+            .context("no operator yet")?;
         Ok(id.parse::<Id<_>>()?)
     }
 

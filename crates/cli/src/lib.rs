@@ -4,6 +4,7 @@ pub mod ask;
 pub mod client;
 pub mod demo;
 pub mod example;
+pub mod issuer;
 pub mod journey;
 pub mod print;
 pub mod state;

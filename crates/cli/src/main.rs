@@ -1,10 +1,10 @@
 //! The `nonrecours` command.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use nonrecours_cli::{
-    ask, demo,
+    ask, demo, issuer,
     state::{DEFAULT_STATE, State},
     up,
 };
@@ -36,6 +36,18 @@ enum Command {
         /// Ports of conventions, followup and payments; 0: any free one.
         #[arg(long, num_args = 3, default_values_t = [50051, 50052, 50053])]
         ports: Vec<u16>,
+    },
+    /// Run the development issuer alone, for the containers. Gives tokens to whoever asks: never beside real data.
+    Issuer {
+        /// Folder for the public keys and the tokens.
+        #[arg(long)]
+        folder: PathBuf,
+        /// Address to listen on.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Address under which the services know it.
+        #[arg(long)]
+        url: String,
     },
     /// List the conventions.
     List,
@@ -93,6 +105,18 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<()> {
                 postgres_programs: cli.postgres_programs,
                 ports,
                 state: cli.state,
+            })
+            .await
+        }
+        Command::Issuer {
+            folder,
+            listen,
+            url,
+        } => {
+            issuer::run(issuer::IssuerOptions {
+                folder,
+                listen,
+                url,
             })
             .await
         }

@@ -45,11 +45,18 @@ pub async fn life_line(client: &Client, convention: &str) -> anyhow::Result<Tabl
         }
     }
     changes.sort_by_key(|change| {
-        change.occur_time.map(|time| (time.seconds, time.nanos)).unwrap_or_default()
+        change
+            .occur_time
+            .map(|time| (time.seconds, time.nanos))
+            .unwrap_or_default()
     });
     let mut table = table(&["date", "événement", "par"]);
     for change in &changes {
-        table.add_row([day(change)?, event(&change.kind).to_owned(), name_of(&change.actor).to_owned()]);
+        table.add_row([
+            day(change)?,
+            event(&change.kind).to_owned(),
+            name_of(&change.actor).to_owned(),
+        ]);
     }
     Ok(table)
 }
@@ -100,12 +107,23 @@ pub async fn indicators(client: &Client, convention: &str) -> anyhow::Result<Tab
         async move { indicators.get_indicators(request).await }
     })
     .await?;
-    let mut table = table(&["public", "repérées", "accompagnées", "droits suivis", "ouverts", "euros par an"]);
+    let mut table = table(&[
+        "public",
+        "repérées",
+        "accompagnées",
+        "droits suivis",
+        "ouverts",
+        "euros par an",
+    ]);
     for public in &found.publics {
-        let label = catalogue::public(&public.public).map_or(public.public.as_str(), |entry| entry.label_fr);
+        let label = catalogue::public(&public.public)
+            .map_or(public.public.as_str(), |entry| entry.label_fr);
         table.add_row(figures(label, public.figures.as_ref())?);
     }
-    table.add_row(figures("ensemble (chaque personne une fois)", found.total.as_ref())?);
+    table.add_row(figures(
+        "ensemble (chaque personne une fois)",
+        found.total.as_ref(),
+    )?);
     for column in 1..6 {
         align_right(&mut table, column);
     }
@@ -127,7 +145,7 @@ fn figures(label: &str, figures: Option<&Figures>) -> anyhow::Result<Vec<String>
 /// A bordered table with these headings.
 pub fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(headings);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(headings);
     table
 }
 
@@ -143,7 +161,9 @@ fn day(change: &Change) -> anyhow::Result<String> {
 }
 
 fn moment(seconds: i64) -> anyhow::Result<String> {
-    Ok(french_date(paris_date(OffsetDateTime::from_unix_timestamp(seconds)?)))
+    Ok(french_date(paris_date(
+        OffsetDateTime::from_unix_timestamp(seconds)?,
+    )))
 }
 
 fn account(account: Account) -> &'static str {

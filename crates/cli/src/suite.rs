@@ -19,14 +19,25 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Audience of the suite's tokens.
-const AUDIENCE: &str = "nonrecours";
+pub(crate) const AUDIENCE: &str = "nonrecours";
 /// Issuer of the suite's tokens.
 const ISSUER: &str = "http://nonrecours.localhost/issuer";
 /// The demonstration moves its clock by months: the tokens of the services outlive it.
 const PEER_TOKEN_TTL: Duration = Duration::days(400);
 
+/// Where the three databases are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Databases {
+    /// On the servers that `*_DATABASE_URL` and `*_OWNER_DATABASE_URL` name; on a private one where they name none.
+    FromEnvironment,
+    /// On a private PostgreSQL, whatever the environment says.
+    Private,
+}
+
 /// How to run the suite.
 pub struct SuiteOptions {
+    /// Where the databases are.
+    pub databases: Databases,
     /// The clock of all three services.
     pub clock: Arc<dyn Clock>,
     /// Where the private PostgreSQL keeps its data; `None`: a temporary folder, gone at the end.
@@ -72,14 +83,22 @@ impl Suite {
     /// Starts PostgreSQL unless each service has a database set, migrates, and serves.
     pub async fn start(options: SuiteOptions) -> anyhow::Result<Self> {
         let keys = tempfile::tempdir().context("a folder for the development keys")?;
-        let issuer = Arc::new(DevIssuer::generate(ISSUER, AUDIENCE, Arc::clone(&options.clock))?);
+        let issuer = Arc::new(DevIssuer::generate(
+            ISSUER,
+            AUDIENCE,
+            Arc::clone(&options.clock),
+        )?);
         issuer.write_jwks(&keys.path().join("jwks.json"))?;
 
         let names = ["conventions", "followup", "payments"];
         let mut postgres = None;
         let mut urls = Vec::new();
         for name in names {
-            urls.push(match configured(name)? {
+            let configured = match options.databases {
+                Databases::FromEnvironment => configured(name)?,
+                Databases::Private => None,
+            };
+            urls.push(match configured {
                 Some(urls) => urls,
                 None => private(&mut postgres, name, &options).await?,
             });
@@ -116,8 +135,8 @@ impl Suite {
             postgres,
             _keys: keys,
         };
-        let [conventions, followup, payments] = <[Urls; 3]>::try_from(urls)
-            .map_err(|_| anyhow::anyhow!("three databases"))?;
+        let [conventions, followup, payments] =
+            <[Urls; 3]>::try_from(urls).map_err(|_| anyhow::anyhow!("three databases"))?;
         let [on_conventions, on_followup, on_payments] = <[TcpListener; 3]>::try_from(listeners)
             .map_err(|_| anyhow::anyhow!("three listeners"))?;
         let config = nonrecours_conventions::Config {
@@ -236,7 +255,10 @@ fn database() -> DatabaseConfig {
 /// The database that the environment sets for a service, if it does.
 fn configured(service: &str) -> anyhow::Result<Option<Urls>> {
     let upper = service.to_uppercase();
-    let (app, owner) = (format!("{upper}_DATABASE_URL"), format!("{upper}_OWNER_DATABASE_URL"));
+    let (app, owner) = (
+        format!("{upper}_DATABASE_URL"),
+        format!("{upper}_OWNER_DATABASE_URL"),
+    );
     match (std::env::var(&app).ok(), std::env::var(&owner).ok()) {
         (None, None) => Ok(None),
         (Some(app), Some(owner)) => Ok(Some(Urls { owner, app })),

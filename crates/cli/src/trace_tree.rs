@@ -58,11 +58,18 @@ impl<'a> TraceTree<'a> {
 
     /// What it is made of.
     pub fn summary(&self) -> Summary {
-        let mut services: Vec<String> = self.members.iter().filter_map(|span| service(span)).collect();
+        let mut services: Vec<String> = self
+            .members
+            .iter()
+            .filter_map(|span| service(span))
+            .collect();
         services.sort();
         services.dedup();
-        let known: std::collections::HashSet<SpanId> =
-            self.members.iter().map(|span| span.span_context.span_id()).collect();
+        let known: std::collections::HashSet<SpanId> = self
+            .members
+            .iter()
+            .map(|span| span.span_context.span_id())
+            .collect();
         let applied: Vec<_> = self
             .members
             .iter()
@@ -99,10 +106,17 @@ impl<'a> TraceTree<'a> {
         let below = self.below(span);
         for (index, child) in below.iter().enumerate() {
             let last = index + 1 == below.len();
-            let (branch, deeper) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let (branch, deeper) = if last {
+                ("└─ ", "   ")
+            } else {
+                ("├─ ", "│  ")
+            };
             // A call's two sides say the same: the server's is shown, under it what the server did.
             let shown = match self.below(child).as_slice() {
-                [only] if child.span_kind == SpanKind::Client && only.span_kind == SpanKind::Server => {
+                [only]
+                    if child.span_kind == SpanKind::Client
+                        && only.span_kind == SpanKind::Server =>
+                {
                     only
                 }
                 _ => *child,
@@ -127,19 +141,34 @@ fn line(span: &SpanData) -> String {
         .duration_since(span.start_time)
         .unwrap_or_default()
         .as_millis();
-    let service = service(span).map(|name| format!("[{name}] ")).unwrap_or_default();
-    let method = span.name.rsplit('.').next().unwrap_or(&span.name);
-    let mark = match span.span_kind {
-        SpanKind::Consumer => "⇠ flux : ",
-        SpanKind::Client => "→ ",
-        _ => "",
+    let service = service(span)
+        .map(|name| format!("[{name}] "))
+        .unwrap_or_default();
+    let what = match span.span_kind {
+        SpanKind::Consumer => {
+            let kind = attribute(span, "nonrecours.change.kind");
+            format!("⇠ flux : {}", kind.as_deref().unwrap_or(&span.name))
+        }
+        // `package.Service/Method` without its package.
+        SpanKind::Client => format!("→ {}", span.name.rsplit('.').next().unwrap_or(&span.name)),
+        SpanKind::Server => span
+            .name
+            .rsplit('.')
+            .next()
+            .unwrap_or(&span.name)
+            .to_owned(),
+        _ => span.name.to_string(),
     };
     let code = attribute(span, "rpc.response.status_code")
         .filter(|code| code != "OK" && code != "0")
         .map(|code| format!(" {code}"))
         .unwrap_or_default();
-    let links = if span.links.is_empty() { "" } else { " (lien vers le lot)" };
-    format!("{service}{mark}{method}{code}{links} {millis} ms")
+    let links = if span.links.is_empty() {
+        ""
+    } else {
+        " (lien vers le lot)"
+    };
+    format!("{service}{what}{code}{links} {millis} ms")
 }
 
 fn service(span: &SpanData) -> Option<String> {

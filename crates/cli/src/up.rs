@@ -7,14 +7,14 @@ use std::{
 };
 
 use nonrecours_issuer::TokenSpec;
-use nonrecours_kernel::{Clock, ManualClock, OperatorId, Role, SystemClock};
+use nonrecours_kernel::{Clock, OperatorId, Role, SystemClock};
 use time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     journey::{Cast, Journey, Step},
     state::State,
-    suite::{Suite, SuiteOptions},
+    suite::{Databases, Suite, SuiteOptions},
 };
 
 /// How long the printed tokens live.
@@ -39,6 +39,7 @@ pub async fn run(options: UpOptions) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     println!("Démarrage de la suite…");
     let mut suite = Suite::start(SuiteOptions {
+        databases: Databases::FromEnvironment,
         clock,
         data: options.data,
         postgres_programs: options.postgres_programs,
@@ -99,7 +100,10 @@ async fn present(suite: &Suite, path: &Path) -> anyhow::Result<crate::state::Sta
     println!("  conventions  {}", state.conventions);
     println!("  followup     {}", state.followup);
     println!("  payments     {}", state.payments);
-    println!("\nUn jeton par rôle, valable 30 jours (aussi dans {}) :", path.display());
+    println!(
+        "\nUn jeton par rôle, valable 30 jours (aussi dans {}) :",
+        path.display()
+    );
     for (role, token) in &state.tokens {
         println!("  {role}\n    {token}");
     }
@@ -118,7 +122,7 @@ async fn prepare(cast: Cast) -> anyhow::Result<(OperatorId, String)> {
         let name: nonrecours_kernel::ConventionName = convention.parse()?;
         return Ok((name.operator, convention));
     }
-    let mut journey = Journey::new(cast, None::<ManualClock>)?;
+    let mut journey = Journey::new(cast, None)?;
     for step in Step::ALL {
         journey.play(step).await?;
         if step == Step::OpenPlan {

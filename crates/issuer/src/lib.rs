@@ -27,6 +27,9 @@ pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Path of the public keys (RFC 7517).
 pub const JWKS_PATH: &str = "/jwks.json";
 
+/// Path of the page that gives tokens: `?role=…`, with `&operator=<id>` for the roles of an operator, and `&subject=…`.
+pub const TOKEN_PATH: &str = "/token";
+
 /// Why the issuer could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {

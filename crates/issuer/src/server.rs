@@ -1,12 +1,27 @@
-//! The issuer's two pages, as a verifier reads them.
+//! The issuer's pages: two that a verifier reads, and one that gives tokens away.
 
-use std::{future::Future, io};
+use std::{future::Future, io, sync::Arc};
 
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::StatusCode,
+    routing::get,
+};
+use nonrecours_kernel::{OperatorId, Role};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{DISCOVERY_PATH, DevIssuer, IssuerError, JWKS_PATH};
+use crate::{DISCOVERY_PATH, DevIssuer, IssuerError, JWKS_PATH, TOKEN_PATH, TokenSpec};
+
+/// What is asked of [`TOKEN_PATH`].
+#[derive(Deserialize)]
+struct Wanted {
+    role: String,
+    operator: Option<String>,
+    subject: Option<String>,
+}
 
 impl DevIssuer {
     /// Serves [`DISCOVERY_PATH`] and [`JWKS_PATH`] until `shutdown` resolves.
@@ -15,14 +30,26 @@ impl DevIssuer {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), IssuerError> {
+        run(listener, self.pages()?, shutdown).await
+    }
+
+    /// The same, and [`TOKEN_PATH`], which gives a token of any role to whoever asks.
+    pub async fn serve_tokens(
+        self: Arc<Self>,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), IssuerError> {
+        let tokens = Router::new()
+            .route(TOKEN_PATH, get(token))
+            .with_state(Arc::clone(&self));
+        run(listener, self.pages()?.merge(tokens), shutdown).await
+    }
+
+    fn pages(&self) -> Result<Router, IssuerError> {
         let (discovery, jwks) = (self.discovery(), self.jwks()?);
-        let pages = Router::new()
+        Ok(Router::new()
             .route(DISCOVERY_PATH, get(async move || Json(discovery)))
-            .route(JWKS_PATH, get(async move || Json(jwks)));
-        let served: io::Result<()> = axum::serve(listener, pages)
-            .with_graceful_shutdown(shutdown)
-            .await;
-        Ok(served?)
+            .route(JWKS_PATH, get(async move || Json(jwks))))
     }
 
     /// What a verifier needs of the metadata: there is no sign-in page to tell of.
@@ -35,4 +62,38 @@ impl DevIssuer {
             "subject_types_supported": ["public"],
         })
     }
+}
+
+async fn run(
+    listener: TcpListener,
+    pages: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), IssuerError> {
+    let served: io::Result<()> = axum::serve(listener, pages)
+        .with_graceful_shutdown(shutdown)
+        .await;
+    Ok(served?)
+}
+
+/// A token of the wanted role, as text; 400 for what is no role or no operator.
+async fn token(
+    State(issuer): State<Arc<DevIssuer>>,
+    Query(wanted): Query<Wanted>,
+) -> Result<String, (StatusCode, String)> {
+    let refuse = |what: &str| (StatusCode::BAD_REQUEST, format!("{what}\n"));
+    let role: Role = wanted.role.parse().map_err(|_| refuse("no such role"))?;
+    let operator: Option<OperatorId> = wanted
+        .operator
+        .map(|operator| operator.parse())
+        .transpose()
+        .map_err(|_| refuse("the operator is no id"))?;
+    let subject = wanted
+        .subject
+        .unwrap_or_else(|| format!("{}@nonrecours.example", role.as_str()));
+    issuer
+        .token(&TokenSpec {
+            operator,
+            ..TokenSpec::new(subject, [role])
+        })
+        .map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, String::new()))
 }

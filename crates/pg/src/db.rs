@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use nonrecours_kernel::{Clock, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    Acquire as _, PgPool,
+    Acquire as _, ConnectOptions as _, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -59,7 +59,10 @@ impl Db {
             .expose_secret()
             .parse::<PgConnectOptions>()?
             .application_name("nonrecours")
-            .options(SESSION_LIMITS);
+            .options(SESSION_LIMITS)
+            // Statements are not logged: they would carry personal data. Asking whether they are to be logged also
+            // upsets the filters of the trace layer (tracing's per-layer filters keep the last answer per thread).
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)

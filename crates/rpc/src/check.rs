@@ -28,7 +28,7 @@ pub fn field<T: FromStr<Err = Invalid>>(path: &str, value: &str) -> Result<T, Fa
 
 /// Collects the faults of one request: first those against the contract's own rules, then those of each value.
 ///
-/// ```ignore
+/// ```text
 /// let mut check = Check::of(&request);
 /// let siret = check.parse::<Siret>("operator.siret", &operator.siret);
 /// let command = check.finish(|| Some(Register { siret: siret? }))?;

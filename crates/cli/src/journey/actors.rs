@@ -127,8 +127,15 @@ impl Cast {
 
 /// The name behind a subject; the subject itself for a service or a stranger.
 pub fn name_of(subject: &str) -> &str {
-    [OFFICER, AUTHORISING_OFFICER, ACCOUNTANT, AUDITOR, MANAGER, SOFTWARE]
-        .iter()
-        .find(|actor| actor.subject == subject)
-        .map_or(subject, |actor| actor.name)
+    [
+        OFFICER,
+        AUTHORISING_OFFICER,
+        ACCOUNTANT,
+        AUDITOR,
+        MANAGER,
+        SOFTWARE,
+    ]
+    .iter()
+    .find(|actor| actor.subject == subject)
+    .map_or(subject, |actor| actor.name)
 }

@@ -4,11 +4,15 @@ use anyhow::Context as _;
 use nonrecours_contracts::conventions::{
     AcceptActivityReportRequest, ActivityReport, CompleteActionsRequest, Convention,
     ConventionState, CreateActRequest, CreateActivityReportRequest, CreateConventionRequest,
-    CreateFrameworkConventionRequest, CreateOperatorRequest, CreateProgrammeRequest, Party,
+    CreateFrameworkConventionRequest, CreateOperatorRequest, CreateProgrammeRequest,
+    ListOperatorsRequest, ListProgrammesRequest, Operator, Party, Programme,
     RecordActPublicationRequest, SignConventionRequest, SubmitActivityReportRequest,
 };
-use nonrecours_kernel::Money;
-use nonrecours_rpc::convert::{money, to_money};
+use nonrecours_kernel::{Money, Siret};
+use nonrecours_rpc::{
+    convert::{money, to_money},
+    details::Details,
+};
 use tonic::Status;
 
 use super::{Journey, Report, refused};
@@ -30,14 +34,19 @@ pub(super) use call;
 impl Journey {
     pub(super) async fn open_programme(&mut self, report: Report) -> anyhow::Result<Report> {
         let officer = self.cast.officer()?;
-        let programme = call!(
+        let created = call!(
             officer.programmes(),
             create_programme,
             CreateProgrammeRequest {
                 programme: Some(self.example.programme.clone()),
                 request_id: self.request_id(),
             }
-        )?;
+        );
+        let programme = match created {
+            Ok(programme) => programme,
+            Err(status) if already_exists(&status) => self.existing_programme().await?,
+            Err(status) => return Err(status.into()),
+        };
         let framework = call!(
             officer.framework_conventions(),
             create_framework_convention,
@@ -51,7 +60,10 @@ impl Journey {
         self.facts.framework_convention = framework.name;
         let envelope = programme.envelopes.first().context("an envelope")?;
         Ok(report
-            .line(format!("{} (SIRET {})", programme.authority_name, programme.authority_siret))
+            .line(format!(
+                "{} (SIRET {})",
+                programme.authority_name, programme.authority_siret
+            ))
             .line(format!(
                 "enveloppe {} : {}, {} communes",
                 envelope.budget_year,
@@ -62,19 +74,54 @@ impl Journey {
     }
 
     pub(super) async fn register_operator(&mut self, report: Report) -> anyhow::Result<Report> {
-        let operator = call!(
+        let created = call!(
             self.cast.officer()?.operators(),
             create_operator,
             CreateOperatorRequest {
                 operator: Some(self.example.operator.clone()),
                 request_id: self.request_id(),
             }
-        )?;
+        );
+        let operator = match created {
+            Ok(operator) => operator,
+            Err(status) if already_exists(&status) => self.existing_operator().await?,
+            Err(status) => return Err(status.into()),
+        };
         self.facts.operator = operator.name;
         Ok(report.line(format!(
             "{}, SIRET {}, INSEE {}",
             operator.legal_name, operator.siret, operator.insee_code
         )))
+    }
+
+    /// The programme of an earlier journey on the same databases.
+    async fn existing_programme(&self) -> anyhow::Result<Programme> {
+        let page = call!(
+            self.cast.officer()?.programmes(),
+            list_programmes,
+            ListProgrammesRequest::default()
+        )?;
+        let ours =
+            |programme: &Programme| programme.display_name == self.example.programme.display_name;
+        page.programmes
+            .into_iter()
+            .find(ours)
+            .context("the programme of an earlier journey")
+    }
+
+    /// The operator of an earlier journey on the same databases.
+    async fn existing_operator(&self) -> anyhow::Result<Operator> {
+        let siret: Siret = self.example.operator.siret.parse()?;
+        let page = call!(
+            self.cast.officer()?.operators(),
+            list_operators,
+            ListOperatorsRequest::default()
+        )?;
+        let ours = |operator: &Operator| operator.siret == siret.to_string();
+        page.operators
+            .into_iter()
+            .find(ours)
+            .context("the operator of an earlier journey")
     }
 
     pub(super) async fn draft_convention(&mut self, report: Report) -> anyhow::Result<Report> {
@@ -121,7 +168,8 @@ impl Journey {
     pub(super) async fn sign_draft(&mut self, report: Report) -> anyhow::Result<Report> {
         let details = refused(self.sign_for(Party::Authority).await?, "SIGNING_BLOCKED")?;
         anyhow::ensure!(
-            details.blocker_reasons() == ["ACT_MISSING", "ACT_MISSING", "EMPOWERING_DECISION_MISSING"],
+            details.blocker_reasons()
+                == ["ACT_MISSING", "ACT_MISSING", "EMPOWERING_DECISION_MISSING"],
             "unexpected blockers {:?}",
             details.blocker_reasons()
         );
@@ -140,7 +188,11 @@ impl Journey {
                     request_id: self.request_id(),
                 }
             )?;
-            let published = if act.publication_date.is_some() { "publié" } else { "non publié" };
+            let published = if act.publication_date.is_some() {
+                "publié"
+            } else {
+                "non publié"
+            };
             report = report.line(format!("{} : transmis, {published}", act.act_id));
             if party == Party::Operator {
                 self.facts.commune_act = act.name;
@@ -170,14 +222,31 @@ impl Journey {
                 request_id: self.request_id(),
             }
         )?;
-        anyhow::ensure!(act.enforceable_date.is_some(), "a published act is enforceable");
+        anyhow::ensure!(
+            act.enforceable_date.is_some(),
+            "a published act is enforceable"
+        );
         let first = self.sign_for(Party::Operator).await??;
-        anyhow::ensure!(first.state() == ConventionState::PartlySigned, "{:?}", first.state());
+        anyhow::ensure!(
+            first.state() == ConventionState::PartlySigned,
+            "{:?}",
+            first.state()
+        );
         let second = self.sign_for(Party::Authority).await??;
-        anyhow::ensure!(second.state() == ConventionState::InForce, "{:?}", second.state());
-        let mut report = report.line(format!("publication enregistrée le {}", self.today_in_french()));
+        anyhow::ensure!(
+            second.state() == ConventionState::InForce,
+            "{:?}",
+            second.state()
+        );
+        let mut report = report.line(format!(
+            "publication enregistrée le {}",
+            self.today_in_french()
+        ));
         for signature in &second.signatures {
-            report = report.line(format!("signé par {}, {}", signature.full_name, signature.capacity));
+            report = report.line(format!(
+                "signé par {}, {}",
+                signature.full_name, signature.capacity
+            ));
         }
         Ok(report.line("la convention est en vigueur"))
     }
@@ -210,9 +279,10 @@ impl Journey {
             CreateActivityReportRequest {
                 parent: self.facts.convention.clone(),
                 activity_report: Some(ActivityReport {
-                    narrative: "Quatre permanences à la Cité des Métiers d'Arras, suivies de rendez-vous \
+                    narrative:
+                        "Quatre permanences à la Cité des Métiers d'Arras, suivies de rendez-vous \
                                 individuels à la Maison France Services de Dainville."
-                        .to_owned(),
+                            .to_owned(),
                     spent_amount: Some(to_money(Money::from_cents(1_149_350))),
                     ..Default::default()
                 }),
@@ -253,18 +323,28 @@ impl Journey {
 
     pub(super) async fn complete_actions(&mut self, report: Report) -> anyhow::Result<Report> {
         let completed = self.complete().await??;
-        anyhow::ensure!(completed.state() == ConventionState::Completed, "{:?}", completed.state());
+        anyhow::ensure!(
+            completed.state() == ConventionState::Completed,
+            "{:?}",
+            completed.state()
+        );
         let instalments = self
             .instalments_when("the balance becomes callable", |instalments| {
-                instalments.last().is_some_and(|balance| balance.blockers.iter().all(|blocker| {
-                    blocker.reason != "ACTIONS_NOT_COMPLETED"
-                }))
+                instalments.last().is_some_and(|balance| {
+                    balance
+                        .blockers
+                        .iter()
+                        .all(|blocker| blocker.reason != "ACTIONS_NOT_COMPLETED")
+                })
             })
             .await?;
         let balance = instalments.last().context("a balance")?;
         Ok(report
             .line(format!("actions achevées le {}", self.today_in_french()))
-            .line(format!("solde de {} appelable", money(balance.amount.as_ref())?.french())))
+            .line(format!(
+                "solde de {} appelable",
+                money(balance.amount.as_ref())?.french()
+            )))
     }
 
     async fn complete(&self) -> anyhow::Result<Result<Convention, Status>> {
@@ -288,6 +368,13 @@ impl Journey {
             .await?;
         let paid = money(convention.paid_amount.as_ref())?;
         anyhow::ensure!(paid == Money::from_cents(1_150_000), "paid {paid}");
-        Ok(report.line(format!("11 500,00 € = 9 200,00 € + 2 300,00 € : payé {}", paid.french())))
+        Ok(report.line(format!(
+            "11 500,00 € = 9 200,00 € + 2 300,00 € : payé {}",
+            paid.french()
+        )))
     }
+}
+
+fn already_exists(status: &Status) -> bool {
+    Details::of(status).reason == "ALREADY_EXISTS"
 }

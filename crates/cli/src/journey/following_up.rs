@@ -5,9 +5,10 @@ use nonrecours_contracts::followup::{
     PushBatch, PushOpening, PushRecordsRequest, PushRecordsResponse, Record, RecordOutcome,
     push_records_request::Message, record::Content,
 };
+use nonrecours_rpc::details::Details;
 use tonic::{Request, Status};
 
-use super::{Journey, Report, refused};
+use super::{Journey, Report, eventually, refused};
 use crate::client::answered;
 
 /// Records in a batch of the journey: several batches, so that the order of the answers shows.
@@ -17,7 +18,10 @@ impl Journey {
     pub(super) async fn push_outside_force(&mut self, report: Report) -> anyhow::Result<Report> {
         let convention = self.facts.other_convention.clone();
         let records = self.example.records.clone();
-        let details = refused(self.push(&convention, &records).await?, "CONVENTION_NOT_IN_FORCE")?;
+        let details = refused(
+            self.push(&convention, &records).await?,
+            "CONVENTION_NOT_IN_FORCE",
+        )?;
         Ok(report.refusal(&details))
     }
 
@@ -44,7 +48,10 @@ impl Journey {
         let records = self.example.records.clone();
         let answers = self.push_here(&records).await?;
         let unchanged: i32 = answers.iter().map(|answer| answer.unchanged).sum();
-        anyhow::ensure!(usize::try_from(unchanged)? == records.len(), "{unchanged} unchanged");
+        anyhow::ensure!(
+            usize::try_from(unchanged)? == records.len(),
+            "{unchanged} unchanged"
+        );
         Ok(report.line(format!("{unchanged} fiches inchangées, aucune réécrite")))
     }
 
@@ -60,7 +67,10 @@ impl Journey {
                     rejected.push(violation.reason.as_str());
                     report = report.line(format!(
                         "{} : {} — {} ({})",
-                        result.external_reference, violation.field, violation.message_fr, violation.reason
+                        result.external_reference,
+                        violation.field,
+                        violation.message_fr,
+                        violation.reason
                     ));
                 }
             }
@@ -74,7 +84,18 @@ impl Journey {
     }
 
     async fn push_here(&self, records: &[Record]) -> anyhow::Result<Vec<PushRecordsResponse>> {
-        Ok(self.push(&self.facts.convention, records).await??)
+        // The signature reached `followup` long ago, unless it was away in between.
+        eventually(
+            "followup knows that the convention is in force",
+            async || {
+                let pushed = self.push(&self.facts.convention, records).await?;
+                match reason(&pushed).as_str() {
+                    "NOT_FOUND" | "CONVENTION_NOT_IN_FORCE" => Ok(None),
+                    _ => Ok(Some(pushed?)),
+                }
+            },
+        )
+        .await
     }
 
     /// Pushes all records in batches, and all of them again if the stream breaks off.
@@ -115,6 +136,15 @@ impl Journey {
     }
 }
 
+/// Why a push was refused; empty when it was not.
+fn reason<T>(pushed: &Result<T, Status>) -> String {
+    pushed
+        .as_ref()
+        .err()
+        .map(|status| Details::of(status).reason)
+        .unwrap_or_default()
+}
+
 /// Five records, of which three are wrong: an unknown public, an opened right without its amount, and a right of a
 /// person nobody knows.
 fn with_three_bad(records: &[Record]) -> anyhow::Result<Vec<Record>> {
@@ -150,5 +180,11 @@ fn with_three_bad(records: &[Record]) -> anyhow::Result<Vec<Record>> {
     if let Some(Content::Entitlement(right)) = &mut nobody.content {
         right.beneficiary_reference = "DAI-999".to_owned();
     }
-    Ok(vec![good, unknown_public, without_amount, nobody, other_good])
+    Ok(vec![
+        good,
+        unknown_public,
+        without_amount,
+        nobody,
+        other_good,
+    ])
 }

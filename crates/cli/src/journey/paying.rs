@@ -20,7 +20,10 @@ impl Journey {
         let [advance, balance] = instalments.as_slice() else {
             anyhow::bail!("two instalments");
         };
-        let amounts = (money(advance.amount.as_ref())?, money(balance.amount.as_ref())?);
+        let amounts = (
+            money(advance.amount.as_ref())?,
+            money(balance.amount.as_ref())?,
+        );
         anyhow::ensure!(
             amounts == (Money::from_cents(920_000), Money::from_cents(230_000)),
             "{amounts:?}"
@@ -32,9 +35,15 @@ impl Journey {
             .line(format!("solde {}", amounts.1.french())))
     }
 
-    pub(super) async fn call_balance_too_early(&mut self, report: Report) -> anyhow::Result<Report> {
+    pub(super) async fn call_balance_too_early(
+        &mut self,
+        report: Report,
+    ) -> anyhow::Result<Report> {
         let balance = self.facts.balance.clone();
-        let details = refused(self.call_instalment(&balance, "AF-2025-00").await?, "CALL_BLOCKED")?;
+        let details = refused(
+            self.call_instalment(&balance, "AF-2025-00").await?,
+            "CALL_BLOCKED",
+        )?;
         anyhow::ensure!(
             details.blocker_reasons() == ["ACTIONS_NOT_COMPLETED", "EARLIER_INSTALMENT_UNPAID"],
             "unexpected blockers {:?}",
@@ -46,25 +55,41 @@ impl Journey {
     pub(super) async fn call_advance(&mut self, report: Report) -> anyhow::Result<Report> {
         let advance = self.facts.advance.clone();
         let mut wrong = self.example.bank_account.clone();
-        wrong.iban = wrong.iban.replace("0041", "0042");
+        wrong.iban = wrong.iban.replace("041", "042");
         let refusal = refused(
             self.call_with(&advance, "AF-2025-01", wrong).await?,
             "INVALID_REQUEST",
         )?;
-        anyhow::ensure!(refusal.fields() == ["bank_account.iban"], "{:?}", refusal.fields());
+        anyhow::ensure!(
+            refusal.fields() == ["bank_account.iban"],
+            "{:?}",
+            refusal.fields()
+        );
         let called = self.call_instalment(&advance, "AF-2025-01").await??;
-        anyhow::ensure!(called.state() == InstalmentState::Called, "{:?}", called.state());
+        anyhow::ensure!(
+            called.state() == InstalmentState::Called,
+            "{:?}",
+            called.state()
+        );
         let account = called.bank_account.context("the account")?;
-        Ok(report
-            .refusal(&refusal)
-            .line(format!("appel AF-2025-01, {} au nom de {}", account.iban, account.holder)))
+        Ok(report.refusal(&refusal).line(format!(
+            "appel AF-2025-01, {} au nom de {}",
+            account.iban, account.holder
+        )))
     }
 
     pub(super) async fn certify_advance(&mut self, report: Report) -> anyhow::Result<Report> {
         let advance = self.facts.advance.clone();
         let certified = certify(&self.cast.officer()?, &advance, self.request_id()).await?;
-        anyhow::ensure!(certified.state() == InstalmentState::Certified, "{:?}", certified.state());
-        Ok(report.line(format!("service fait certifié pour {}", money(certified.amount.as_ref())?.french())))
+        anyhow::ensure!(
+            certified.state() == InstalmentState::Certified,
+            "{:?}",
+            certified.state()
+        );
+        Ok(report.line(format!(
+            "service fait certifié pour {}",
+            money(certified.amount.as_ref())?.french()
+        )))
     }
 
     pub(super) async fn order_advance(&mut self, report: Report) -> anyhow::Result<Report> {
@@ -84,12 +109,21 @@ impl Journey {
             order(&both, &advance, self.request_id()).await,
             "SEPARATION_OF_DUTIES",
         )?;
-        let ordered =
-            order(&self.cast.authorising_officer()?, &advance, self.request_id()).await?;
-        anyhow::ensure!(ordered.state() == InstalmentState::Ordered, "{:?}", ordered.state());
-        Ok(report
-            .refusal(&refusal)
-            .line(format!("mandat de {}", money(ordered.amount.as_ref())?.french())))
+        let ordered = order(
+            &self.cast.authorising_officer()?,
+            &advance,
+            self.request_id(),
+        )
+        .await?;
+        anyhow::ensure!(
+            ordered.state() == InstalmentState::Ordered,
+            "{:?}",
+            ordered.state()
+        );
+        Ok(report.refusal(&refusal).line(format!(
+            "mandat de {}",
+            money(ordered.amount.as_ref())?.french()
+        )))
     }
 
     pub(super) async fn pay_advance(&mut self, report: Report) -> anyhow::Result<Report> {
@@ -98,7 +132,8 @@ impl Journey {
         anyhow::ensure!(paid.state() == InstalmentState::Paid, "{:?}", paid.state());
         let convention = self
             .convention_when("the convention shows the advance", |convention| {
-                money(convention.paid_amount.as_ref()).is_ok_and(|paid| paid == Money::from_cents(920_000))
+                money(convention.paid_amount.as_ref())
+                    .is_ok_and(|paid| paid == Money::from_cents(920_000))
             })
             .await?;
         Ok(report
@@ -113,7 +148,12 @@ impl Journey {
         let balance = self.facts.balance.clone();
         self.call_instalment(&balance, "AF-2025-02").await??;
         certify(&self.cast.officer()?, &balance, self.request_id()).await?;
-        order(&self.cast.authorising_officer()?, &balance, self.request_id()).await?;
+        order(
+            &self.cast.authorising_officer()?,
+            &balance,
+            self.request_id(),
+        )
+        .await?;
         let paid = self.confirm(&balance).await?;
         anyhow::ensure!(paid.state() == InstalmentState::Paid, "{:?}", paid.state());
         let mut report = report;
@@ -134,7 +174,8 @@ impl Journey {
         name: &str,
         reference: &str,
     ) -> anyhow::Result<Result<Instalment, Status>> {
-        self.call_with(name, reference, self.example.bank_account.clone()).await
+        self.call_with(name, reference, self.example.bank_account.clone())
+            .await
     }
 
     async fn call_with(

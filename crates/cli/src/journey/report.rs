@@ -30,13 +30,19 @@ impl Report {
 
     /// A refusal with every blocker and every wrong field.
     pub(super) fn refusal(mut self, details: &Details) -> Self {
-        self.lines.push(format!("refus {} : {}", details.reason, details.french));
+        self.lines
+            .push(format!("refus {} : {}", details.reason, details.french));
         for blocker in &details.blockers {
-            self.lines.push(format!("  • {} — {}", blocker.r#type, blocker.description));
+            self.lines
+                .push(format!("  • {} — {}", blocker.r#type, blocker.description));
         }
         for violation in &details.violations {
-            let french = violation.localized_message.as_ref().map_or("", |text| &text.message);
-            self.lines.push(format!("  • {} — {french}", violation.field));
+            let french = violation
+                .localized_message
+                .as_ref()
+                .map_or("", |text| &text.message);
+            self.lines
+                .push(format!("  • {} — {french}", violation.field));
         }
         self
     }

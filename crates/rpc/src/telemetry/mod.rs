@@ -30,7 +30,7 @@ use opentelemetry_sdk::{
 use tracing::Metadata;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::{FilterExt as _, ParseError, filter_fn},
+    filter::{FilterExt as _, LevelFilter, ParseError, dynamic_filter_fn, filter_fn},
     layer::SubscriberExt as _,
     util::{SubscriberInitExt as _, TryInitError},
 };
@@ -144,7 +144,11 @@ pub fn init(config: TelemetryConfig) -> Result<Telemetry, TelemetryError> {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
-        layers.push(layer.with_filter(filter_fn(is_traced)).boxed());
+        // Asked for every span and event anew: an answer kept per call site goes wrong where a library only asks whether it
+        // would be logged (sqlx does), since the filters of a thread then keep that answer for the next span.
+        let filter = dynamic_filter_fn(|metadata, _| is_traced(metadata))
+            .with_max_level_hint(LevelFilter::INFO);
+        layers.push(layer.with_filter(filter).boxed());
     }
     if let Some(provider) = &logs {
         let filter = log_filter()?.and(filter_fn(is_exported_log));

@@ -1,0 +1,5 @@
+//! Authorising acts: what empowers each party to sign.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

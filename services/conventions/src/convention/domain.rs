@@ -1,0 +1,378 @@
+//! The life of a convention: DRAFT -> PARTLY_SIGNED -> IN_FORCE -> COMPLETED -> SETTLED.
+
+use nonrecours_kernel::{ActivityReportId, ConventionName, Money, Siren, paris_date};
+use time::{Date, OffsetDateTime};
+
+use super::{
+    party::{ByParty, Party},
+    signing::{Circumstances, signing_blockers},
+    terms::{Changes, Terms},
+};
+use crate::{act::domain::Act, refusal::Refusal};
+
+/// A convention as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Convention {
+    /// Resource name.
+    pub name: ConventionName,
+    /// What the parties agree on.
+    pub terms: Terms,
+    /// State, with its data.
+    pub state: State,
+    /// Counts the changes from 1.
+    pub revision: i64,
+    /// When it was drafted.
+    pub create_time: OffsetDateTime,
+    /// When it last changed.
+    pub update_time: OffsetDateTime,
+}
+
+/// Life of a convention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Being written.
+    Draft,
+    /// One party has signed.
+    PartlySigned {
+        /// Which.
+        party: Party,
+        /// Its signature.
+        signature: Signature,
+    },
+    /// Both have signed.
+    InForce {
+        /// Signatures, and what is paid.
+        execution: Execution,
+        /// The accepted activity report, once there is one.
+        accepted_report: Option<ActivityReportId>,
+    },
+    /// The actions are done; something remains to be paid.
+    Completed {
+        /// Signatures, and what is paid.
+        execution: Execution,
+        /// How it ended.
+        completion: Completion,
+    },
+    /// Everything due has been paid.
+    Settled {
+        /// Signatures, and what is paid.
+        execution: Execution,
+        /// How it ended.
+        completion: Completion,
+        /// When it was settled.
+        settled: OffsetDateTime,
+    },
+}
+
+impl State {
+    /// Its name in the database and in the contract.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Draft => "DRAFT",
+            Self::PartlySigned { .. } => "PARTLY_SIGNED",
+            Self::InForce { .. } => "IN_FORCE",
+            Self::Completed { .. } => "COMPLETED",
+            Self::Settled { .. } => "SETTLED",
+        }
+    }
+
+    /// Whether a party can still sign.
+    pub const fn is_open(&self) -> bool {
+        match self {
+            Self::Draft | Self::PartlySigned { .. } => true,
+            Self::InForce { .. } | Self::Completed { .. } | Self::Settled { .. } => false,
+        }
+    }
+}
+
+/// A signature given by the signatory of a party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// When.
+    pub time: OffsetDateTime,
+    /// Subject of the token that signed.
+    pub by: String,
+}
+
+/// What a convention has once both parties have signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// Both signatures.
+    pub signatures: ByParty<Signature>,
+    /// When it came into force.
+    pub since: OffsetDateTime,
+    /// What `payments` reported last.
+    pub plan: Plan,
+}
+
+/// How the actions ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The accepted activity report.
+    pub report: ActivityReportId,
+    /// Day on which they were done.
+    pub date: Date,
+}
+
+/// The payment plan as `payments` reported it last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Revision of the plan; 0 before the first report.
+    pub revision: i64,
+    /// Sum paid.
+    pub paid: Money,
+    /// Whether everything is paid.
+    pub settled: bool,
+}
+
+/// What a report of `payments` changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// It was known, or something newer.
+    Known,
+    /// The plan's revision only.
+    Noted(Convention),
+    /// Something the convention shows.
+    Changed {
+        /// The convention after it.
+        convention: Convention,
+        /// What happened.
+        kind: &'static str,
+        /// By how much the sum paid has moved.
+        difference: Money,
+    },
+}
+
+impl Convention {
+    /// A new draft.
+    pub fn draft(name: ConventionName, terms: Terms, now: OffsetDateTime) -> Self {
+        Self {
+            name,
+            terms,
+            state: State::Draft,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// What it has since both parties have signed; nothing before.
+    pub const fn execution(&self) -> Option<&Execution> {
+        match &self.state {
+            State::Draft | State::PartlySigned { .. } => None,
+            State::InForce { execution, .. }
+            | State::Completed { execution, .. }
+            | State::Settled { execution, .. } => Some(execution),
+        }
+    }
+
+    /// The signature of a party, once given.
+    pub fn signature(&self, party: Party) -> Option<&Signature> {
+        match &self.state {
+            State::Draft => None,
+            State::PartlySigned {
+                party: signed,
+                signature,
+            } => (*signed == party).then_some(signature),
+            State::InForce { execution, .. }
+            | State::Completed { execution, .. }
+            | State::Settled { execution, .. } => Some(execution.signatures.get(party)),
+        }
+    }
+
+    /// DRAFT -> DRAFT: other terms, which the recorded acts must still be about: of the same bodies (those of the
+    /// SIRENs given), and on the days of the signatories' empowering decisions.
+    pub fn update(
+        self,
+        changes: Changes,
+        acts: &ByParty<Option<Act>>,
+        sirens: &ByParty<Siren>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        self.drafted()?;
+        let mut terms = changes.apply(self.terms.clone());
+        for party in Party::ALL {
+            if let Some(act) = acts.get(party) {
+                if act.act_id.siren() != *sirens.get(party) {
+                    return Err(Refusal::ActSirenMismatch(party));
+                }
+                terms = terms.empowered(party, act.act_id.date())?;
+            }
+        }
+        Ok(self.changed(now, |convention| convention.terms = terms))
+    }
+
+    /// DRAFT -> DRAFT: takes note of a party's act, decided on that day by the body of that SIREN. Gives the changed
+    /// convention when the blank date of the signatory was filled.
+    pub fn authorise(
+        self,
+        party: Party,
+        act: (Siren, Date),
+        sirens: &ByParty<Siren>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Self>, Refusal> {
+        self.drafted()?;
+        let (siren, date) = act;
+        if siren != *sirens.get(party) {
+            return Err(Refusal::ActSirenMismatch(party));
+        }
+        let terms = self.terms.clone().empowered(party, date)?;
+        Ok((terms != self.terms).then(|| self.changed(now, |convention| convention.terms = terms)))
+    }
+
+    /// DRAFT -> PARTLY_SIGNED, PARTLY_SIGNED -> IN_FORCE.
+    pub fn sign(
+        self,
+        party: Party,
+        by: &str,
+        circumstances: &Circumstances,
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        let earlier = match &self.state {
+            State::Draft => None,
+            State::PartlySigned { party: signed, .. } if *signed == party => {
+                return Err(Refusal::AlreadySigned(party));
+            }
+            State::PartlySigned { signature, .. } => Some(signature.clone()),
+            State::InForce { .. } | State::Completed { .. } | State::Settled { .. } => {
+                return Err(Refusal::ConventionNotDraft);
+            }
+        };
+        let blockers = signing_blockers(&self, circumstances, paris_date(now));
+        if !blockers.is_empty() {
+            return Err(Refusal::SigningBlocked(blockers));
+        }
+        let signature = Signature {
+            time: now,
+            by: by.to_owned(),
+        };
+        let state = match (earlier, party) {
+            (None, party) => State::PartlySigned { party, signature },
+            (Some(operator), Party::Authority) => in_force(signature, operator, now),
+            (Some(authority), Party::Operator) => in_force(authority, signature, now),
+        };
+        Ok(self.changed(now, |convention| convention.state = state))
+    }
+
+    /// IN_FORCE -> IN_FORCE: names the accepted report.
+    pub fn accept_report(
+        self,
+        report: ActivityReportId,
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        let State::InForce { execution, .. } = &self.state else {
+            return Err(Refusal::ConventionNotInForce);
+        };
+        let state = State::InForce {
+            execution: execution.clone(),
+            accepted_report: Some(report),
+        };
+        Ok(self.changed(now, |convention| convention.state = state))
+    }
+
+    /// IN_FORCE -> COMPLETED. [`settled`](Self::settled) says whether SETTLED follows at once.
+    pub fn complete(self, date: Date, now: OffsetDateTime) -> Result<Self, Refusal> {
+        let State::InForce {
+            execution,
+            accepted_report,
+        } = &self.state
+        else {
+            return Err(Refusal::ConventionNotInForce);
+        };
+        let report = accepted_report.ok_or(Refusal::ReportNotAccepted)?;
+        let (since, today) = (paris_date(execution.since), paris_date(now));
+        if !(since..=today).contains(&date) {
+            return Err(Refusal::CompletionDateOutOfRange { since, today });
+        }
+        let state = State::Completed {
+            execution: execution.clone(),
+            completion: Completion { report, date },
+        };
+        Ok(self.changed(now, |convention| convention.state = state))
+    }
+
+    /// COMPLETED -> SETTLED when everything is paid; nothing otherwise.
+    pub fn settled(&self, now: OffsetDateTime) -> Option<Self> {
+        match &self.state {
+            State::Completed {
+                execution,
+                completion,
+            } if execution.plan.settled => {
+                let state = State::Settled {
+                    execution: execution.clone(),
+                    completion: *completion,
+                    settled: now,
+                };
+                Some(
+                    self.clone()
+                        .changed(now, |convention| convention.state = state),
+                )
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes note of what `payments` reports of the plan; what is older than what is known changes nothing.
+    pub fn learn(mut self, plan: Plan, now: OffsetDateTime) -> Result<Learned, Refusal> {
+        let (State::InForce { execution, .. }
+        | State::Completed { execution, .. }
+        | State::Settled { execution, .. }) = &mut self.state
+        else {
+            return Err(Refusal::ConventionNotInForce);
+        };
+        let known = execution.plan;
+        if plan.revision <= known.revision {
+            return Ok(Learned::Known);
+        }
+        execution.plan = plan;
+        // Both lie between zero and the grant: the difference exists.
+        let difference = plan.paid.checked_sub(known.paid).unwrap_or_default();
+        Ok(if let Some(convention) = self.settled(now) {
+            Learned::Changed {
+                convention,
+                kind: "convention.settled",
+                difference,
+            }
+        } else if difference.is_zero() {
+            Learned::Noted(self)
+        } else {
+            Learned::Changed {
+                convention: self.changed(now, |_| {}),
+                kind: "convention.paid",
+                difference,
+            }
+        })
+    }
+
+    fn drafted(&self) -> Result<(), Refusal> {
+        match self.state {
+            State::Draft => Ok(()),
+            _ => Err(Refusal::ConventionNotDraft),
+        }
+    }
+
+    fn changed(mut self, now: OffsetDateTime, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self.revision += 1;
+        self.update_time = now;
+        self
+    }
+}
+
+fn in_force(authority: Signature, operator: Signature, now: OffsetDateTime) -> State {
+    State::InForce {
+        execution: Execution {
+            signatures: ByParty {
+                authority,
+                operator,
+            },
+            since: now,
+            plan: Plan::default(),
+        },
+        accepted_report: None,
+    }
+}
+
+#[cfg(test)]
+#[path = "domain_tests.rs"]
+mod tests;

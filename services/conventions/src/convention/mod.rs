@@ -1,0 +1,10 @@
+//! Conventions: the grant agreements, from draft to settled.
+
+pub mod domain;
+pub mod party;
+mod row;
+pub mod rpc;
+pub mod signing;
+pub mod store;
+pub mod terms;
+pub mod wire;

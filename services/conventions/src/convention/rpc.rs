@@ -1,0 +1,345 @@
+//! Conventions over gRPC.
+
+use nonrecours_contracts::{
+    Mutation,
+    conventions::{
+        self as wire, CompleteActionsRequest, CreateConventionRequest, GetConventionRequest,
+        ListConventionsRequest, ListConventionsResponse, SignConventionRequest,
+        UpdateConventionRequest,
+        convention_service_server::{ConventionService, ConventionServiceServer},
+    },
+};
+use nonrecours_kernel::{
+    Caller, ConventionName, IdSource, Invalid, OperatorName, Role, Violation, paris_date,
+};
+use nonrecours_pg::{Change, Db, Tx};
+use nonrecours_rpc::{Check, Failure, Page, convert::date, etag, field, open};
+use prost_types::FieldMask;
+use time::Date;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    domain::{Convention, State},
+    party::Party,
+    store,
+    terms::{Changes, Terms},
+    wire::{INPUT_FIELDS, changes, party, shown},
+};
+use crate::{act, error::Error, framework_convention, operator, programme, refusal::Refusal};
+
+/// The parent that stands for every operator (AIP-159).
+const EVERY_OPERATOR: &str = "operators/-";
+
+/// The convention service.
+pub struct Conventions {
+    db: Db,
+    ids: IdSource,
+}
+
+impl Conventions {
+    /// Over the service's database.
+    pub fn server(db: Db, ids: IdSource) -> ConventionServiceServer<Self> {
+        ConventionServiceServer::new(Self { db, ids })
+    }
+
+    async fn create(
+        &self,
+        request: Request<CreateConventionRequest>,
+    ) -> Result<wire::Convention, Error> {
+        let (caller, request) = open(request)?;
+        let parent: OperatorName = field("parent", &request.parent)?;
+        let scope = caller.reach(parent.operator)?;
+        let terms = draft(&request, paris_date(self.db.clock().now()))?;
+        let mut tx = self.db.begin(&scope).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        operator::store::get(&mut tx, &parent).await?;
+        framework_convention::store::get(&mut tx, &terms.framework_convention).await?;
+        let name = ConventionName {
+            operator: parent.operator,
+            convention: self.ids.next(),
+        };
+        let convention = Convention::draft(name, terms, tx.now());
+        store::insert(&mut tx, &convention).await?;
+        finish(tx, &request, "convention.drafted", &convention).await
+    }
+
+    async fn get(&self, request: Request<GetConventionRequest>) -> Result<wire::Convention, Error> {
+        let (caller, request) = open(request)?;
+        let name: ConventionName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut tx = self.db.read(&scope).await?;
+        let convention = store::get(&mut tx, &name).await?;
+        one(&mut tx, &convention).await
+    }
+
+    async fn list(
+        &self,
+        request: Request<ListConventionsRequest>,
+    ) -> Result<ListConventionsResponse, Error> {
+        let (caller, request) = open(request)?;
+        let scope = if request.parent == EVERY_OPERATOR {
+            caller.scope()
+        } else {
+            let parent: OperatorName = field("parent", &request.parent)?;
+            caller.reach(parent.operator)?
+        };
+        Check::of(&request).finish(|| Some(()))?;
+        let page = Page::read(
+            &["ListConventions", &request.parent],
+            request.page_size,
+            &request.page_token,
+        )?;
+        let mut tx = self.db.read(&scope).await?;
+        let after = page.after::<Uuid>()?;
+        let rows = store::list(&mut tx, scope.operator(), after, page.limit()).await?;
+        let (rows, next_page_token) = page.cut(rows, |it| it.name.convention.to_string());
+        Ok(ListConventionsResponse {
+            conventions: shown(&mut tx, &rows).await?,
+            next_page_token,
+        })
+    }
+
+    // Here and in every step below, answers already given are looked for once the root is locked: the same request
+    // twice at once waits there, and finds the answer of the first.
+    async fn update(
+        &self,
+        request: Request<UpdateConventionRequest>,
+    ) -> Result<wire::Convention, Error> {
+        let (caller, request) = open(request)?;
+        let given = request.convention.clone().unwrap_or_default();
+        let name: ConventionName = field("convention.name", &given.name)?;
+        let scope = caller.reach(name.operator)?;
+        let changes = update(&request, &given, paris_date(self.db.clock().now()))?;
+        let mut tx = self.db.begin(&scope).await?;
+        let convention = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&given.etag, convention.revision)?;
+        let framework = changes
+            .framework_convention
+            .unwrap_or(convention.terms.framework_convention);
+        framework_convention::store::get(&mut tx, &framework).await?;
+        let sirens = store::sirens(&mut tx, &framework.parent(), &name.parent()).await?;
+        let acts = act::store::of_convention(&mut tx, &name).await?;
+        let convention = convention.update(changes, &acts, &sirens, tx.now())?;
+        consistent(&convention.terms)?;
+        store::update_terms(&mut tx, &convention).await?;
+        finish(tx, &request, "convention.updated", &convention).await
+    }
+
+    async fn sign(
+        &self,
+        request: Request<SignConventionRequest>,
+    ) -> Result<wire::Convention, Error> {
+        let (caller, request) = open(request)?;
+        let name: ConventionName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut check = Check::of(&request);
+        let party = check.take("party", party(request.party()));
+        let party = check.finish(|| party)?;
+        may_sign(&caller, party)?;
+        let mut tx = self.db.begin(&scope).await?;
+        let convention = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, convention.revision)?;
+        let programme = convention.terms.framework_convention.parent();
+        let year = convention.terms.budget_year;
+        // Locked until the end: what is left of the envelope when the blockers are looked at is left when it is engaged.
+        let envelope = programme::store::lock_envelope(&mut tx, &programme, year).await?;
+        let circumstances = store::circumstances_of(&mut tx, &name).await?;
+        let convention = convention.sign(party, &caller.subject, &circumstances, tx.now())?;
+        store::update_state(&mut tx, &convention).await?;
+        if let State::InForce { .. } = convention.state {
+            let engaged = envelope
+                .and_then(|envelope| envelope.engage(convention.terms.grant))
+                .ok_or_else(|| Failure::bug("a convention was signed beyond its envelope"))?;
+            programme::store::update_envelope(&mut tx, &programme, &engaged).await?;
+            return finish(tx, &request, "convention.in_force", &convention).await;
+        }
+        finish(tx, &request, "convention.signed", &convention).await
+    }
+
+    async fn complete(
+        &self,
+        request: Request<CompleteActionsRequest>,
+    ) -> Result<wire::Convention, Error> {
+        let (caller, request) = open(request)?;
+        let name: ConventionName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut check = Check::of(&request);
+        let day = check.take("completion_date", date(request.completion_date.as_ref()));
+        let day = check.finish(|| day)?;
+        let mut tx = self.db.begin(&scope).await?;
+        let convention = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, convention.revision)?;
+        let completed = convention.complete(day, tx.now())?;
+        // `payments` may have reported the last payment first: the order in which the two come changes nothing.
+        if let Some(settled) = completed.settled(tx.now()) {
+            record(&mut tx, "convention.completed", &completed).await?;
+            store::update_state(&mut tx, &settled).await?;
+            return finish(tx, &request, "convention.settled", &settled).await;
+        }
+        store::update_state(&mut tx, &completed).await?;
+        finish(tx, &request, "convention.completed", &completed).await
+    }
+}
+
+#[tonic::async_trait]
+impl ConventionService for Conventions {
+    async fn create_convention(
+        &self,
+        request: Request<CreateConventionRequest>,
+    ) -> Result<Response<wire::Convention>, Status> {
+        Ok(Response::new(self.create(request).await?))
+    }
+
+    async fn get_convention(
+        &self,
+        request: Request<GetConventionRequest>,
+    ) -> Result<Response<wire::Convention>, Status> {
+        Ok(Response::new(self.get(request).await?))
+    }
+
+    async fn list_conventions(
+        &self,
+        request: Request<ListConventionsRequest>,
+    ) -> Result<Response<ListConventionsResponse>, Status> {
+        Ok(Response::new(self.list(request).await?))
+    }
+
+    async fn update_convention(
+        &self,
+        request: Request<UpdateConventionRequest>,
+    ) -> Result<Response<wire::Convention>, Status> {
+        Ok(Response::new(self.update(request).await?))
+    }
+
+    async fn sign_convention(
+        &self,
+        request: Request<SignConventionRequest>,
+    ) -> Result<Response<wire::Convention>, Status> {
+        Ok(Response::new(self.sign(request).await?))
+    }
+
+    async fn complete_actions(
+        &self,
+        request: Request<CompleteActionsRequest>,
+    ) -> Result<Response<wire::Convention>, Status> {
+        Ok(Response::new(self.complete(request).await?))
+    }
+}
+
+/// Records a change of a convention that is a consequence of another step of the same transaction.
+pub async fn record(tx: &mut Tx, kind: &'static str, convention: &Convention) -> Result<(), Error> {
+    let message = one(tx, convention).await?;
+    let change = change(kind, convention, &message.name);
+    Ok(tx.record(change, &message).await?)
+}
+
+async fn finish<Q: Mutation>(
+    mut tx: Tx,
+    request: &Q,
+    kind: &'static str,
+    convention: &Convention,
+) -> Result<wire::Convention, Error> {
+    let message = one(&mut tx, convention).await?;
+    let name = message.name.clone();
+    Ok(tx
+        .finish(request, change(kind, convention, &name), message)
+        .await?)
+}
+
+fn change<'a>(kind: &'static str, convention: &Convention, name: &'a str) -> Change<'a> {
+    Change {
+        kind,
+        operator: Some(convention.name.operator),
+        name,
+        revision: convention.revision,
+    }
+}
+
+async fn one(tx: &mut Tx, convention: &Convention) -> Result<wire::Convention, Error> {
+    let mut messages = shown(tx, std::slice::from_ref(convention)).await?;
+    Ok(messages
+        .pop()
+        .ok_or_else(|| Failure::bug("a convention without an answer"))?)
+}
+
+/// The authorising officer signs for the authority, the operator's manager for the operator.
+fn may_sign(caller: &Caller, party: Party) -> Result<(), Refusal> {
+    let role = match party {
+        Party::Authority => Role::AuthorisingOfficer,
+        Party::Operator => Role::OperatorManager,
+    };
+    if caller.has(role) {
+        Ok(())
+    } else {
+        Err(Refusal::PartyNotAllowed(party))
+    }
+}
+
+fn draft(request: &CreateConventionRequest, today: Date) -> Result<Terms, Failure> {
+    let mut check = Check::of(request);
+    let touched = INPUT_FIELDS.map(str::to_owned);
+    let terms = request
+        .convention
+        .as_ref()
+        .and_then(|given| changes(&mut check, given, &touched, today).complete());
+    for (name, invalid) in terms.iter().flat_map(Terms::contradictions) {
+        check.refuse(&format!("convention.{name}"), invalid);
+    }
+    check.finish(|| terms)
+}
+
+fn update(
+    request: &UpdateConventionRequest,
+    given: &wire::Convention,
+    today: Date,
+) -> Result<Changes, Failure> {
+    let touched = touched(request.update_mask.as_ref());
+    let mut check = Check::of_update(request, "convention", &touched);
+    for (index, field) in touched.iter().enumerate() {
+        if !INPUT_FIELDS.contains(&field.as_str()) {
+            check.refuse(
+                &format!("update_mask.paths[{index}]"),
+                Invalid::new(
+                    "FIELD_NOT_UPDATABLE",
+                    "not a field that an update gives",
+                    "Ce champ ne se modifie pas ainsi : retirez-le du masque.",
+                ),
+            );
+        }
+    }
+    let changes = changes(&mut check, given, &touched, today);
+    check.finish(|| Some(changes))
+}
+
+/// The fields that a mask names; no mask and `*` name all input fields (AIP-134).
+fn touched(mask: Option<&FieldMask>) -> Vec<String> {
+    match mask {
+        Some(mask) if mask.paths.iter().all(|path| path != "*") => mask.paths.clone(),
+        _ => INPUT_FIELDS.map(str::to_owned).to_vec(),
+    }
+}
+
+fn consistent(terms: &Terms) -> Result<(), Failure> {
+    let violations: Vec<_> = terms
+        .contradictions()
+        .into_iter()
+        .map(|(name, invalid)| Violation::at(format!("convention.{name}"), invalid))
+        .collect();
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::invalid(violations))
+    }
+}

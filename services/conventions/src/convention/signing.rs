@@ -1,0 +1,158 @@
+//! What stands in the way of signing: the same answer before the attempt and in its refusal.
+
+use nonrecours_kernel::{Blocker, french_date};
+use time::Date;
+
+use super::{
+    domain::Convention,
+    party::{ByParty, Party},
+};
+use crate::{act::domain::Act, programme::domain::Envelope};
+
+/// What a signature depends on beside the convention itself.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// Whether the operator is of public law: only then it needs a transmitted act.
+    pub operator_is_public: bool,
+    /// The authorising acts recorded.
+    pub acts: ByParty<Option<Act>>,
+    /// The programme's envelope of the convention's budget year.
+    pub envelope: Option<Envelope>,
+}
+
+/// Everything that stands in the way of signing on that day, of both parties: terms and acts are fixed from the first
+/// signature on. Nothing when the convention is past being signed.
+pub fn signing_blockers(
+    convention: &Convention,
+    circumstances: &Circumstances,
+    today: Date,
+) -> Vec<Blocker> {
+    if !convention.state.is_open() {
+        return Vec::new();
+    }
+    let mut blockers = Vec::new();
+    for party in Party::ALL {
+        if party == Party::Authority || circumstances.operator_is_public {
+            act_blockers(
+                party,
+                circumstances.acts.get(party).as_ref(),
+                today,
+                &mut blockers,
+            );
+        }
+        signatory_blockers(party, convention, &mut blockers);
+    }
+    blockers.extend(envelope_blocker(
+        convention,
+        circumstances.envelope.as_ref(),
+    ));
+    blockers
+}
+
+/// The act must be enforceable: transmitted, and published or notified (art. L2131-1 CGCT).
+fn act_blockers(party: Party, act: Option<&Act>, today: Date, blockers: &mut Vec<Blocker>) {
+    let Some(act) = act else {
+        blockers.push(Blocker::new(
+            "ACT_MISSING",
+            format!("acts[PARTY_{}]", party.as_str()),
+            format!("The act that authorises {} to sign is not recorded.", party.english()),
+            format!(
+                "L'acte qui autorise {} à signer n'est pas enregistré : enregistrez-le avec son numéro de \
+                 transmission à la préfecture.",
+                party.french()
+            ),
+        ));
+        return;
+    };
+    let (name, number) = (act.name.to_string(), &act.act_id);
+    if act.transmission.is_none() {
+        blockers.push(Blocker::new(
+            "ACT_NOT_TRANSMITTED",
+            name.clone(),
+            format!("Act {number} is not transmitted to the prefecture (art. L2131-1 CGCT)."),
+            format!(
+                "L'acte {number} n'est pas transmis à la préfecture : enregistrez sa date de transmission \
+                 (art. L2131-1 du CGCT)."
+            ),
+        ));
+    }
+    if act.publication.is_none() {
+        blockers.push(Blocker::new(
+            "ACT_NOT_PUBLISHED",
+            name.clone(),
+            format!("Act {number} is neither published nor notified (art. L2131-1 CGCT)."),
+            format!(
+                "L'acte {number} n'est pas publié : enregistrez sa date de publication (art. L2131-1 du CGCT)."
+            ),
+        ));
+    }
+    if let Some(enforceable) = act.enforceable().filter(|day| *day > today) {
+        blockers.push(Blocker::new(
+            "ACT_NOT_YET_ENFORCEABLE",
+            name,
+            format!("Act {number} is enforceable from {enforceable} only (art. L2131-1 CGCT)."),
+            format!(
+                "L'acte {number} n'est exécutoire qu'à partir du {} : signez à compter de cette date \
+                 (art. L2131-1 du CGCT).",
+                french_date(enforceable)
+            ),
+        ));
+    }
+}
+
+fn signatory_blockers(party: Party, convention: &Convention, blockers: &mut Vec<Blocker>) {
+    let subject = format!("signatories[PARTY_{}]", party.as_str());
+    match convention.terms.signatories.get(party) {
+        None => blockers.push(Blocker::new(
+            "SIGNATORY_MISSING",
+            subject,
+            format!("Nobody is named to sign for {}.", party.english()),
+            format!(
+                "Personne n'est désigné pour signer au nom de {} : indiquez le nom et la qualité du signataire.",
+                party.french()
+            ),
+        )),
+        Some(signatory) if signatory.empowering_decision.is_none() => blockers.push(Blocker::new(
+            "EMPOWERING_DECISION_MISSING",
+            format!("{subject}.empowering_decision_date"),
+            format!(
+                "The date of the decision that empowers the signatory of {} is blank.",
+                party.english()
+            ),
+            format!(
+                "La date de la décision qui habilite le signataire de {} est vide : complétez-la, ou enregistrez l'acte.",
+                party.french()
+            ),
+        )),
+        Some(_) => {}
+    }
+}
+
+fn envelope_blocker(convention: &Convention, envelope: Option<&Envelope>) -> Option<Blocker> {
+    let (year, grant) = (convention.terms.budget_year, convention.terms.grant);
+    let programme = convention.terms.framework_convention.parent().to_string();
+    let Some(envelope) = envelope else {
+        return Some(Blocker::new(
+            "ENVELOPE_MISSING",
+            programme,
+            format!("The programme has no envelope for budget year {year}."),
+            format!(
+                "Le programme n'a pas d'enveloppe pour l'exercice {year} : vérifiez l'exercice de la convention."
+            ),
+        ));
+    };
+    let available = envelope.available();
+    (grant > available).then(|| {
+        Blocker::new(
+            "ENVELOPE_EXCEEDED",
+            programme,
+            format!("The grant of {grant} EUR is more than the {available} EUR left of the {year} envelope."),
+            format!(
+                "La subvention de {} dépasse les {} disponibles de l'enveloppe {year} : réduisez-la, ou faites voter \
+                 un complément.",
+                grant.french(),
+                available.french()
+            ),
+        )
+    })
+}

@@ -1,0 +1,90 @@
+//! Why a request was not done, and the one way to a status.
+
+use nonrecours_kernel::OutOfReach;
+use nonrecours_pg as pg;
+use nonrecours_rpc::Failure;
+use tonic::{Code, Status};
+
+use crate::refusal::Refusal;
+
+/// Domain of this service's reasons.
+const DOMAIN: &str = "conventions.nonrecours";
+
+/// A request that was not done.
+#[derive(Debug)]
+pub enum Error {
+    /// Refused before the rules of conventions were asked.
+    Failure(Failure),
+    /// The database.
+    Store(pg::Error),
+    /// Refused by the rules of conventions.
+    Refused(Refusal),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Failure(failure) => failure,
+            Error::Store(error) => error.into(),
+            Error::Refused(refusal) => refused(refusal),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    let (reason, text) = (refusal.reason(), refusal.text());
+    match refusal {
+        Refusal::SigningBlocked(blockers) => Failure::blocked(DOMAIN, reason, text, blockers),
+        Refusal::PartyNotAllowed(_) => Failure::new(Code::PermissionDenied, DOMAIN, reason, text),
+        Refusal::ConventionNotDraft
+        | Refusal::ConventionNotInForce
+        | Refusal::AlreadySigned(_)
+        | Refusal::ActDateMismatch { .. }
+        | Refusal::ActSirenMismatch(_)
+        | Refusal::AlreadyTransmitted
+        | Refusal::AlreadyPublished
+        | Refusal::ActDatesOutOfOrder { .. }
+        | Refusal::ReportNotEditable
+        | Refusal::ReportNotSubmitted
+        | Refusal::ReportNotAccepted
+        | Refusal::CompletionDateOutOfRange { .. } => {
+            Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<pg::Error> for Error {
+    fn from(error: pg::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<OutOfReach> for Error {
+    fn from(_: OutOfReach) -> Self {
+        Self::Failure(Failure::out_of_reach())
+    }
+}

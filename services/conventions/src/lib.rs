@@ -1,0 +1,67 @@
+//! The conventions service: the programme and its envelopes, the operators, and the life of each grant agreement from
+//! draft to settled, with the acts that authorise it and the report that closes it.
+//!
+//! It tells in its feed what is agreed and when the actions are done; it follows `payments`, which reports what is
+//! paid, and asks `followup` for the figures of a report.
+
+mod act;
+mod activity_report;
+mod config;
+mod convention;
+mod error;
+mod follow;
+mod framework_convention;
+mod operator;
+mod programme;
+mod refusal;
+mod stored;
+mod text;
+
+use nonrecours_feed::{ChangeFeed, Readers};
+use nonrecours_host::{Environment, Host, StartError};
+use sqlx::migrate::Migrator;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    act::rpc::Acts, activity_report::rpc::ActivityReports, convention::rpc::Conventions,
+    framework_convention::rpc::FrameworkConventions, operator::rpc::Operators,
+    programme::rpc::Programmes,
+};
+
+pub use config::Config;
+
+/// Short name of the service.
+pub const SERVICE: &str = "conventions";
+
+/// The service's own tables.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Serves until shutdown, then drains.
+pub async fn serve(
+    config: Config,
+    environment: Environment,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
+    let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
+    let payments = host.peer(&config.payments_url)?;
+    let followup = host.peer(&config.followup_url)?;
+    host.follow("payments", payments, follow::Payments);
+    let (db, ids, shutdown) = (
+        host.db.clone(),
+        host.environment.ids.clone(),
+        host.shutdown.clone(),
+    );
+    host.serve(listener, |server| {
+        server
+            .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
+            .add(Programmes::server(db.clone(), ids.clone()))
+            .add(FrameworkConventions::server(db.clone(), ids.clone()))
+            .add(Operators::server(db.clone(), ids.clone()))
+            .add(Conventions::server(db.clone(), ids.clone()))
+            .add(Acts::server(db.clone(), ids.clone()))
+            .add(ActivityReports::server(db, ids, followup))
+    })
+    .await
+}

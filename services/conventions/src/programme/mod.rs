@@ -1,0 +1,5 @@
+//! Programmes: one territory's experiment each, with its envelopes.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

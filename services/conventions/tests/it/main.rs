@@ -1,0 +1,18 @@
+//! The whole service in process, over gRPC, on a real PostgreSQL; `payments` and `followup` are played by the tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod act;
+mod activity_report;
+mod completion;
+mod convention;
+mod follow;
+mod followup;
+mod framework_convention;
+mod isolation;
+mod operator;
+mod programme;
+mod race;
+mod requests;
+mod schema;
+mod signing;
+mod world;

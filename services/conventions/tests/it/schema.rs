@@ -1,0 +1,122 @@
+//! What the database refuses even from our own code.
+
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::world::World;
+
+/// The constraint that a statement breaks, or the code of the refusal where there is none.
+async fn broken(pool: &PgPool, sql: &str) -> String {
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("SELECT set_config('nonrecours.operator', '*', true)")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let outcome = sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await;
+    let error = outcome.expect_err(sql).into_database_error().unwrap();
+    let code = error.code().unwrap().into_owned();
+    error.constraint().map_or(code, ToOwned::to_owned)
+}
+
+#[tokio::test]
+async fn the_state_machines_hold_in_the_database_too() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let convention = world.in_force(&setting).await.name;
+    let report = world.submitted(&convention).await;
+    world.accept(&report.name).await;
+    world.complete(&convention).await.unwrap();
+    let owner = world.db.owner().await;
+    for (set, constraint) in [
+        ("state = 'DRAFT'", "convention_state"),
+        ("state = 'PARTLY_SIGNED'", "convention_state"),
+        ("state = 'IN_FORCE'", "convention_state"),
+        ("state = 'SETTLED'", "convention_state"),
+        ("state = 'CANCELLED'", "convention_state"),
+        (
+            "state = 'SETTLED', settle_time = update_time",
+            "convention_state",
+        ),
+        ("accepted_report_id = NULL", "convention_state"),
+        ("completion_date = NULL", "convention_state"),
+        ("in_force_time = NULL", "convention_state"),
+        ("authority_signed_by = NULL", "convention_signatures"),
+        ("operator_sign_time = NULL", "convention_signatures"),
+        ("operator_decision_date = NULL", "convention_signatories"),
+        (
+            "authority_signatory_capacity = NULL",
+            "convention_signatories",
+        ),
+        ("paid_amount = 1", "convention_plan"),
+        (
+            "plan_revision = 1, paid_amount = grant_amount + 1",
+            "convention_check",
+        ),
+        ("indicative_end_date = '2024-12-31'", "convention_dates"),
+        (
+            "instalment_kinds = '{BALANCE,ADVANCE}'",
+            "convention_instalments",
+        ),
+        ("instalment_kinds = '{BALANCE}'", "convention_instalments"),
+        ("commitment_texts = '{}'", "convention_commitments"),
+        ("grant_amount = 0", "convention_"),
+        (
+            "accepted_report_id = gen_random_uuid()",
+            "convention_operator_id_convention_id_accepted_report_id_fkey",
+        ),
+    ] {
+        let found = broken(&owner, &format!("UPDATE convention SET {set}")).await;
+        assert!(found.starts_with(constraint), "{set}: {found}");
+    }
+    for (set, constraint) in [
+        ("state = 'DRAFT'", "activity_report_state"),
+        ("state = 'SUBMITTED'", "activity_report_state"),
+        ("state = 'RETURNED'", "activity_report_state"),
+        ("decide_time = NULL", "activity_report_state"),
+        ("correction = 'x'", "activity_report_state"),
+        ("public_amounts = '{}'", "activity_report_publics"),
+        ("spent_amount = -1", "activity_report_spent_amount_check"),
+    ] {
+        let found = broken(&owner, &format!("UPDATE activity_report SET {set}")).await;
+        assert!(found.starts_with(constraint), "{set}: {found}");
+    }
+    for (sql, constraint) in [
+        (
+            "UPDATE envelope SET engaged_amount = voted_amount + 1",
+            "envelope_check",
+        ),
+        (
+            "UPDATE envelope SET paid_amount = engaged_amount + 1",
+            "envelope_check",
+        ),
+        (
+            "UPDATE act SET publication_date = decision_date - 1",
+            "act_check",
+        ),
+        ("UPDATE act SET party = 'OPERATOR'", "act_party_key"),
+    ] {
+        let found = broken(&owner, sql).await;
+        assert!(found.starts_with(constraint), "{sql}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn legal_records_are_not_deleted_and_what_was_voted_is_not_changed() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    world.in_force(&setting).await;
+    let app = world.db.app().await;
+    for sql in [
+        "DELETE FROM convention",
+        "DELETE FROM act",
+        "DELETE FROM activity_report",
+        "DELETE FROM operator",
+        "DELETE FROM envelope",
+        "UPDATE operator SET siret = siret",
+        "UPDATE programme SET display_name = 'x'",
+        "UPDATE envelope SET voted_amount = voted_amount + 1",
+        "UPDATE framework_convention SET title = 'x'",
+        "TRUNCATE convention",
+    ] {
+        assert_eq!(broken(&app, sql).await, "42501", "{sql}");
+    }
+}

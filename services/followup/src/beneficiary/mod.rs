@@ -1,0 +1,5 @@
+//! Persons who are followed, without their identity.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

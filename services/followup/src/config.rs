@@ -1,0 +1,48 @@
+//! Settings of the service, from the command line or the environment.
+
+use std::{io, net::SocketAddr};
+
+use clap::Args;
+use nonrecours_host::{DatabaseConfig, HostConfig};
+use nonrecours_rpc::{
+    ServerConfig,
+    auth::{AuthConfig, PeerTokenConfig},
+};
+
+/// Settings of `followup`.
+#[derive(Args, Clone)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "FOLLOWUP_LISTEN", default_value = "127.0.0.1:50052")]
+    pub listen: SocketAddr,
+    /// Database under the application role: a postgres:// URL, or @/path of a file that holds it.
+    #[arg(long, env = "FOLLOWUP_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Address of the service `conventions`.
+    #[arg(long, env = "CONVENTIONS_URL")]
+    pub conventions_url: String,
+    /// Database connections.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Limits of the server.
+    #[command(flatten)]
+    pub server: ServerConfig,
+    /// Whose tokens are accepted.
+    #[command(flatten)]
+    pub auth: AuthConfig,
+    /// The token that this service shows to the others.
+    #[command(flatten)]
+    pub peer_token: PeerTokenConfig,
+}
+
+impl Config {
+    /// What the host needs of it. Fails when the file of the database URL cannot be read.
+    pub fn host(&self) -> io::Result<HostConfig> {
+        Ok(HostConfig {
+            database: self.database.options(&self.database_url)?,
+            server: self.server.clone(),
+            auth: self.auth.clone(),
+            peer_token: self.peer_token.clone().source(),
+        })
+    }
+}

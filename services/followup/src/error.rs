@@ -1,0 +1,67 @@
+//! Why a request was not done, and the one way to a status.
+
+use nonrecours_kernel::{ConventionName, OutOfReach, Text};
+use nonrecours_pg as pg;
+use nonrecours_rpc::Failure;
+use tonic::{Code, Status};
+
+/// Domain of this service's reasons.
+const DOMAIN: &str = "followup.nonrecours";
+
+/// A request that was not done. What is wrong with one record of a batch is no error: it is a result of the batch.
+#[derive(Debug)]
+pub enum Error {
+    /// Refused before the rules of follow-up were asked.
+    Failure(Failure),
+    /// The database.
+    Store(pg::Error),
+    /// Records are pushed only under a convention in force.
+    ConventionNotInForce(ConventionName),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Failure(failure) => failure,
+            Error::Store(error) => error.into(),
+            Error::ConventionNotInForce(name) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "CONVENTION_NOT_IN_FORCE",
+                Text::new(
+                    format!(
+                        "{name} is not in force: records are accepted only under a convention in force."
+                    ),
+                    format!(
+                        "{name} n'est pas en vigueur : les enregistrements ne sont reçus qu'au titre d'une convention \
+                         signée par les deux parties et non terminée."
+                    ),
+                ),
+            ),
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<pg::Error> for Error {
+    fn from(error: pg::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<OutOfReach> for Error {
+    fn from(_: OutOfReach) -> Self {
+        Self::Failure(Failure::out_of_reach())
+    }
+}

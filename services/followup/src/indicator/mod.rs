@@ -1,0 +1,5 @@
+//! Indicators: counts and sums over the follow-up, never persons.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

@@ -1,0 +1,64 @@
+//! Follow-up: persons, rights and outreach sessions as operators' software pushes them, and the indicators drawn from
+//! them. Owns its database; learns from `conventions` which conventions are in force.
+
+pub mod beneficiary;
+mod codes;
+mod config;
+pub mod convention;
+pub mod entitlement;
+pub mod error;
+pub mod follow;
+pub mod indicator;
+pub mod push;
+pub mod record;
+pub mod session;
+
+pub use config::Config;
+
+use nonrecours_feed::{ChangeFeed, Readers};
+use nonrecours_host::{Environment, Host, StartError};
+use sqlx::migrate::Migrator;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    beneficiary::rpc::Beneficiaries, entitlement::rpc::Entitlements,
+    indicator::rpc::IndicatorReads, push::rpc::Pushes, session::rpc::Sessions,
+};
+
+/// Short name of the service.
+pub const SERVICE: &str = "followup";
+
+/// The service's own tables.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Serves until shutdown, then drains.
+pub async fn serve(
+    config: Config,
+    environment: Environment,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
+    let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
+    let conventions = host.peer(&config.conventions_url)?;
+    host.follow("conventions", conventions, follow::Conventions);
+    let (db, ids, shutdown) = (
+        host.db.clone(),
+        host.environment.ids.clone(),
+        host.shutdown.clone(),
+    );
+    host.serve(listener, |server| {
+        server
+            .add(ChangeFeed::server(
+                db.clone(),
+                Readers::OperatorsAndPeers,
+                shutdown.clone(),
+            ))
+            .add(Beneficiaries::server(db.clone()))
+            .add(Entitlements::server(db.clone()))
+            .add(Sessions::server(db.clone()))
+            .add(IndicatorReads::server(db.clone()))
+            .add(Pushes::server(db, ids, shutdown))
+    })
+    .await
+}

@@ -1,0 +1,31 @@
+//! The service as a process.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nonrecours_followup::{Config, MIGRATOR, SERVICE, serve};
+use nonrecours_host::{Program, run};
+
+/// Follow-up of persons, rights and sessions.
+#[derive(Parser)]
+#[command(name = "nonrecours-followup", version)]
+#[allow(clippy::large_enum_variant, reason = "made once")]
+enum Command {
+    /// Serve until SIGTERM or SIGINT.
+    Serve(Config),
+    /// Bring the database to the schema of this program.
+    Migrate {
+        /// Database under its owner role: a postgres:// URL, or @/path of a file that holds it.
+        #[arg(long, env = "FOLLOWUP_OWNER_DATABASE_URL", hide_env_values = true)]
+        owner_database_url: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let program = match Command::parse() {
+        Command::Serve(config) => Program::Serve(config.listen, config),
+        Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
+    };
+    run(SERVICE, &MIGRATOR, program, serve).await
+}

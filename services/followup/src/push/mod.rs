@@ -1,0 +1,6 @@
+//! Records pushed in bulk by operators' software.
+
+pub mod batch;
+pub mod plan;
+pub mod read;
+pub mod rpc;

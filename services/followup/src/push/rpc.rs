@@ -1,0 +1,270 @@
+//! The stream of batches: one in hand at a time, the next one read once the answer to it is taken.
+
+use std::time::Duration;
+
+use futures_util::{
+    Stream, StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
+use nonrecours_contracts::followup::{
+    PushBatch, PushRecordsRequest, PushRecordsResponse, RecordOutcome,
+    push_records_request::Message,
+    push_service_server::{PushService, PushServiceServer},
+};
+use nonrecours_kernel::{Caller, ConventionName, IdSource, Invalid, Scope, Violation};
+use nonrecours_pg::Db;
+use nonrecours_rpc::{Check, Failure, field, open};
+use opentelemetry::{KeyValue, global, metrics::Counter};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument as _;
+
+use super::batch;
+use crate::{convention, error::Error};
+
+/// Largest message, bytes. The transport refuses a larger one with OUT_OF_RANGE.
+const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// How long a stream may stay silent while its next message is awaited.
+const MAX_SILENCE: Duration = Duration::from_secs(60);
+
+/// Takes the records that operators' software pushes.
+pub struct Pushes {
+    db: Db,
+    ids: IdSource,
+    shutdown: CancellationToken,
+    records: Counter<u64>,
+}
+
+impl Pushes {
+    /// The rpc over the service's database. When `shutdown` begins, streams end after the batch in hand.
+    pub fn server(db: Db, ids: IdSource, shutdown: CancellationToken) -> PushServiceServer<Self> {
+        let records = global::meter("nonrecours.followup")
+            .u64_counter("nonrecours.followup.records")
+            .with_unit("{record}")
+            .with_description("Records pushed, by outcome")
+            .build();
+        PushServiceServer::new(Self {
+            db,
+            ids,
+            shutdown,
+            records,
+        })
+        .max_decoding_message_size(MAX_MESSAGE)
+    }
+}
+
+#[tonic::async_trait]
+impl PushService for Pushes {
+    type PushRecordsStream = BoxStream<'static, Result<PushRecordsResponse, Status>>;
+
+    async fn push_records(
+        &self,
+        request: Request<Streaming<PushRecordsRequest>>,
+    ) -> Result<Response<Self::PushRecordsStream>, Status> {
+        let (caller, inbound) = open(request)?;
+        let opening = Opening {
+            db: self.db.clone(),
+            ids: self.ids.clone(),
+            records: self.records.clone(),
+            caller,
+            messages: Messages {
+                inbound,
+                shutdown: self.shutdown.clone(),
+            },
+        };
+        // Polled, and so driven, by the answer's consumer: a client that does not read is not read from either.
+        let answers = stream::once(opening.open())
+            .map_ok(|opened| stream::try_unfold(opened, Opened::answer))
+            .try_flatten();
+        Ok(Response::new(answers.boxed()))
+    }
+}
+
+/// A stream whose first message has not been read.
+struct Opening {
+    db: Db,
+    ids: IdSource,
+    records: Counter<u64>,
+    caller: Caller,
+    messages: Messages<Streaming<PushRecordsRequest>>,
+}
+
+impl Opening {
+    async fn open(mut self) -> Result<Opened, Status> {
+        let first = self.messages.next(MAX_SILENCE).await?.unwrap_or_default();
+        let Some(Message::Opening(opening)) = &first.message else {
+            return Err(misplaced("opening", "OPENING_MISSING"));
+        };
+        let convention: ConventionName = field("opening.convention", &opening.convention)?;
+        let scope = self
+            .caller
+            .reach(convention.operator)
+            .map_err(Error::from)?;
+        Check::of(&first).finish(|| Some(()))?;
+        self.check(&scope, &convention).await?;
+        Ok(Opened {
+            db: self.db,
+            ids: self.ids,
+            records: self.records,
+            messages: self.messages,
+            scope,
+            convention,
+            answered: 0,
+        })
+    }
+
+    /// Refuses at once what the first batch would be refused for.
+    async fn check(&self, scope: &Scope, convention: &ConventionName) -> Result<(), Error> {
+        let mut tx = self.db.read(scope).await?;
+        let in_force = convention::store::in_force(&mut tx, convention).await?;
+        batch::check_in_force(convention, in_force)
+    }
+}
+
+/// A stream of batches under one convention.
+struct Opened {
+    db: Db,
+    ids: IdSource,
+    records: Counter<u64>,
+    messages: Messages<Streaming<PushRecordsRequest>>,
+    scope: Scope,
+    convention: ConventionName,
+    answered: i64,
+}
+
+impl Opened {
+    /// Reads, stores and answers the next batch; nothing once the client has ended the stream.
+    async fn answer(mut self) -> Result<Option<(PushRecordsResponse, Self)>, Status> {
+        let Some(request) = self.messages.next(MAX_SILENCE).await? else {
+            return Ok(None);
+        };
+        Check::of(&request).finish(|| Some(()))?;
+        let batch = match request.message {
+            Some(Message::Batch(batch)) => batch,
+            Some(Message::Opening(_)) | None => {
+                return Err(misplaced("opening", "OPENING_REPEATED"));
+            }
+        };
+        if batch.sequence != self.answered + 1 {
+            return Err(misplaced("batch.sequence", "SEQUENCE_OUT_OF_ORDER"));
+        }
+        let span = tracing::info_span!(
+            "push.batch",
+            nonrecours.batch.sequence = batch.sequence,
+            nonrecours.batch.records = batch.records.len(),
+        );
+        let answer = self.store(&batch).instrument(span).await?;
+        self.answered = batch.sequence;
+        Ok(Some((answer, self)))
+    }
+
+    async fn store(&self, batch: &PushBatch) -> Result<PushRecordsResponse, Error> {
+        let results = batch::store(
+            &self.db,
+            &self.ids,
+            &self.scope,
+            &self.convention,
+            &batch.records,
+        )
+        .await?;
+        let count = |outcome: RecordOutcome| {
+            let count = results
+                .iter()
+                .filter(|result| result.outcome() == outcome)
+                .count();
+            // The contract's rules keep a batch small.
+            let count = i32::try_from(count).unwrap_or(i32::MAX);
+            let label = KeyValue::new("nonrecours.record.outcome", outcome.as_str_name());
+            self.records.add(u64::from(count.unsigned_abs()), &[label]);
+            count
+        };
+        Ok(PushRecordsResponse {
+            sequence: batch.sequence,
+            stored: count(RecordOutcome::Stored),
+            unchanged: count(RecordOutcome::Unchanged),
+            stale: count(RecordOutcome::Stale),
+            superseded: count(RecordOutcome::Superseded),
+            rejected: count(RecordOutcome::Rejected),
+            results,
+        })
+    }
+}
+
+/// The messages of a client.
+struct Messages<S> {
+    inbound: S,
+    shutdown: CancellationToken,
+}
+
+impl<S, M> Messages<S>
+where
+    S: Stream<Item = Result<M, Status>> + Unpin,
+{
+    /// The next one; `None` at the end. Refused with UNAVAILABLE once the service is to end, with DEADLINE_EXCEEDED after
+    /// a silence.
+    async fn next(&mut self, max_silence: Duration) -> Result<Option<M>, Status> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Err(Failure::unavailable(&Stopping).into()),
+            message = tokio::time::timeout(max_silence, self.inbound.next()) => match message {
+                Ok(message) => message.transpose(),
+                Err(_) => Err(Failure::deadline_exceeded().into()),
+            },
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the service is stopping")]
+struct Stopping;
+
+/// INVALID_REQUEST for a message that does not come in its place.
+fn misplaced(field: &str, reason: &'static str) -> Status {
+    let invalid = Invalid::new(
+        reason,
+        "a stream has one opening, first, then batches numbered 1, 2, 3…",
+        "un envoi commence par une seule ouverture, puis les lots sont numérotés 1, 2, 3… : reprenez dans cet ordre",
+    );
+    Failure::invalid(vec![Violation::at(field, invalid)]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(1);
+
+    fn messages<S>(inbound: S) -> Messages<S> {
+        Messages {
+            inbound,
+            shutdown: CancellationToken::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_silent_stream_is_ended() {
+        let mut messages = messages(stream::pending::<Result<(), Status>>());
+        let status = messages.next(SHORT).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn a_stopping_service_ends_streams_between_messages() {
+        let mut messages = messages(stream::iter([Ok(1), Ok(2)]));
+        assert_eq!(messages.next(MAX_SILENCE).await.unwrap(), Some(1));
+        messages.shutdown.cancel();
+        let status = messages.next(MAX_SILENCE).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn the_end_and_the_failure_of_a_stream_are_told_apart() {
+        let mut messages = messages(stream::iter([Ok(1), Err(Status::cancelled("gone"))]));
+        assert_eq!(messages.next(MAX_SILENCE).await.unwrap(), Some(1));
+        assert_eq!(
+            messages.next(MAX_SILENCE).await.unwrap_err().code(),
+            tonic::Code::Cancelled
+        );
+        assert_eq!(messages.next(MAX_SILENCE).await.unwrap(), None);
+    }
+}

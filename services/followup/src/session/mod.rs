@@ -1,0 +1,5 @@
+//! Outreach sessions.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

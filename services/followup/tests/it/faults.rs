@@ -1,0 +1,388 @@
+//! Every fault a record can have, by its reason.
+
+use std::collections::BTreeSet;
+
+use nonrecours_contracts::{
+    followup::{
+        AmountKind, AmountUnit, ClosingReason, EntitlementState, ErrorReason, JourneyState, Record,
+        RecordOutcome,
+    },
+    google::r#type::Money,
+};
+
+use crate::support::*;
+
+const NIR: &str = "1 85 02 62 263 001 42";
+
+/// Records with the faults that each must be told to have.
+fn wrong() -> Vec<(Record, Vec<&'static str>)> {
+    let closed = JourneyState::Closed.into();
+    let opened = EntitlementState::Opened.into();
+    vec![
+        (person(""), vec!["external_reference REFERENCE_INVALID"]),
+        (
+            person(&"x".repeat(101)),
+            vec!["external_reference REFERENCE_INVALID"],
+        ),
+        (
+            right(NIR, "B0"),
+            vec!["external_reference REFERENCE_INVALID"],
+        ),
+        (
+            session("S\u{7}"),
+            vec!["external_reference REFERENCE_INVALID"],
+        ),
+        (version(-1, session("S1")), vec!["version VERSION_NEGATIVE"]),
+        (
+            Record {
+                content: None,
+                ..person("X")
+            },
+            vec!["content CONTENT_MISSING"],
+        ),
+        (
+            Record {
+                content: None,
+                version: -1,
+                external_reference: String::new(),
+            },
+            vec![
+                "external_reference REFERENCE_INVALID",
+                "version VERSION_NEGATIVE",
+                "content CONTENT_MISSING",
+            ],
+        ),
+        (
+            person_with("B1", |p| p.publics.clear()),
+            vec!["beneficiary.publics REQUIRED"],
+        ),
+        (
+            person_with("B1", |p| p.publics = vec!["SENIOR".into(); 11]),
+            vec!["beneficiary.publics NUMBER_OUT_OF_RANGE"],
+        ),
+        (
+            person_with("B1", |p| p.publics.push("RETRAITE".into())),
+            vec!["beneficiary.publics[1] UNKNOWN_CODE"],
+        ),
+        (
+            person_with("B1", |p| p.commune_code.clear()),
+            vec!["beneficiary.commune_code REQUIRED"],
+        ),
+        (
+            person_with("B1", |p| p.commune_code = "6226".into()),
+            vec!["beneficiary.commune_code UNKNOWN_CODE"],
+        ),
+        (
+            person_with("B1", |p| p.age_band = 99),
+            vec!["beneficiary.age_band UNKNOWN_CODE"],
+        ),
+        (
+            person_with("B1", |p| p.state = 0),
+            vec!["beneficiary.state REQUIRED"],
+        ),
+        (
+            person_with("B1", |p| p.state = 99),
+            vec!["beneficiary.state UNKNOWN_CODE"],
+        ),
+        (
+            person_with("B1", |p| p.state = closed),
+            vec!["beneficiary.closing_reason CLOSING_REASON_MISMATCH"],
+        ),
+        (
+            person_with("B1", |p| p.closing_reason = ClosingReason::Deceased.into()),
+            vec!["beneficiary.closing_reason CLOSING_REASON_MISMATCH"],
+        ),
+        (
+            person_with("B1", |p| p.closing_reason = 99),
+            vec!["beneficiary.closing_reason UNKNOWN_CODE"],
+        ),
+        (
+            person_with("B1", |p| p.spotted_date = None),
+            vec!["beneficiary.spotted_date REQUIRED"],
+        ),
+        (
+            person_with("B1", |p| p.spotted_date = date(2025, 2, 29)),
+            vec!["beneficiary.spotted_date DATE_INVALID"],
+        ),
+        (
+            person_with("B1", |p| p.spotted_date = date(2025, 10, 8)),
+            vec!["beneficiary.spotted_date DATE_IN_FUTURE"],
+        ),
+        (
+            person_with("B1", |p| p.spotted_date = date(2024, 12, 31)),
+            vec!["beneficiary.publics[0] UNKNOWN_CODE"],
+        ),
+        (
+            right("E1", ""),
+            vec!["entitlement.beneficiary_reference REQUIRED"],
+        ),
+        (
+            right("E1", "B404"),
+            vec!["entitlement.beneficiary_reference BENEFICIARY_UNKNOWN"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.right.clear()),
+            vec!["entitlement.right REQUIRED"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.right = "RMI".into()),
+            vec!["entitlement.right UNKNOWN_CODE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.state = 0),
+            vec!["entitlement.state REQUIRED"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.state = 99),
+            vec!["entitlement.state UNKNOWN_CODE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.amount = euros(-1, 0)),
+            vec!["entitlement.amount AMOUNT_INVALID"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.amount = Some(Money {
+                    currency_code: "USD".into(),
+                    units: 1,
+                    nanos: 0,
+                });
+            }),
+            vec!["entitlement.amount AMOUNT_INVALID"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.amount = Some(Money {
+                    currency_code: "EUR".into(),
+                    units: 1,
+                    nanos: 1,
+                });
+            }),
+            vec!["entitlement.amount AMOUNT_INVALID"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.right = "TITRE_IDENTITE".into()),
+            vec!["entitlement.amount AMOUNT_INVALID"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.amount = euros(1_000_000, 1)),
+            vec!["entitlement.amount NUMBER_OUT_OF_RANGE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.amount = None),
+            vec!["entitlement.amount AMOUNT_INCOMPLETE"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.amount_kind = AmountKind::Unspecified.into()
+            }),
+            vec!["entitlement.amount_kind AMOUNT_INCOMPLETE"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.amount_unit = AmountUnit::Unspecified.into()
+            }),
+            vec!["entitlement.amount_unit AMOUNT_INCOMPLETE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.amount_kind = 99),
+            vec!["entitlement.amount_kind UNKNOWN_CODE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.amount_unit = 99),
+            vec!["entitlement.amount_unit UNKNOWN_CODE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.state = opened),
+            vec![
+                "entitlement.amount_kind AMOUNT_INCOMPLETE",
+                "entitlement.decided_date REQUIRED",
+            ],
+        ),
+        (
+            right_with("E1", "B0", |r| r.filed_date = None),
+            vec!["entitlement.filed_date REQUIRED"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.filed_date = date(2025, 0, 1)),
+            vec!["entitlement.filed_date DATE_INVALID"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.filed_date = date(2025, 10, 8)),
+            vec!["entitlement.filed_date DATE_IN_FUTURE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.decided_date = date(2025, 10, 1)),
+            vec!["entitlement.decided_date DATES_OUT_OF_ORDER"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.decided_date = date(2025, 10, 5);
+                r.renewal_date = date(2025, 10, 4);
+            }),
+            vec!["entitlement.renewal_date DATES_OUT_OF_ORDER"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.renewal_date = date(0, 1, 1)),
+            vec!["entitlement.renewal_date DATE_INVALID"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.support_mode = 99),
+            vec!["entitlement.support_mode UNKNOWN_CODE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.non_take_up_reason = "PARESSE".into()),
+            vec!["entitlement.non_take_up_reason UNKNOWN_CODE"],
+        ),
+        (
+            session_with("S1", |s| s.venue = " ".into()),
+            vec!["session.venue REQUIRED"],
+        ),
+        (
+            session_with("S1", |s| s.venue = "é".repeat(201)),
+            vec!["session.venue TEXT_TOO_LONG"],
+        ),
+        (
+            session_with("S1", |s| s.venue = "a\0b".into()),
+            vec!["session.venue TEXT_INVALID"],
+        ),
+        (
+            session_with("S1", |s| s.venue = format!("chez {NIR}")),
+            vec!["session.venue NIR_FORBIDDEN"],
+        ),
+        (
+            session_with("S1", |s| s.commune_code.clear()),
+            vec!["session.commune_code REQUIRED"],
+        ),
+        (
+            session_with("S1", |s| s.commune_code = "59350".into()),
+            vec!["session.commune_code UNKNOWN_CODE"],
+        ),
+        (
+            session_with("S1", |s| s.held_date = None),
+            vec!["session.held_date REQUIRED"],
+        ),
+        (
+            session_with("S1", |s| s.held_date = date(2025, 10, 8)),
+            vec!["session.held_date DATE_IN_FUTURE"],
+        ),
+        (
+            session_with("S1", |s| s.channel = 0),
+            vec!["session.channel REQUIRED"],
+        ),
+        (
+            session_with("S1", |s| s.channel = 99),
+            vec!["session.channel UNKNOWN_CODE"],
+        ),
+        (
+            session_with("S1", |s| s.persons_met = -1),
+            vec!["session.persons_met NUMBER_OUT_OF_RANGE"],
+        ),
+        (
+            session_with("S1", |s| s.persons_met = 10_001),
+            vec!["session.persons_met NUMBER_OUT_OF_RANGE"],
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_fault_is_told_by_field_and_reason() {
+    let suite = Suite::start().await;
+    suite.push(vec![person("B0")]).await;
+    let before = suite.changes().await;
+    // In batches of one, since the same references come again and again.
+    let (records, expected): (Vec<Record>, Vec<Vec<&str>>) = wrong().into_iter().unzip();
+    let batches = records.iter().map(|record| vec![record.clone()]).collect();
+    let answers = suite.push_under(&suite.convention, batches).await.unwrap();
+    for ((answer, record), expected) in answers.iter().zip(&records).zip(&expected) {
+        assert_eq!(outcomes(answer), [RecordOutcome::Rejected], "{record:?}");
+        assert_eq!(faults(&answer.results[0]), *expected, "{record:?}");
+        // A refused text is not repeated: it may be about a person.
+        let texts = answer.results[0]
+            .violations
+            .iter()
+            .flat_map(|fault| [&fault.message_fr, &fault.message_en]);
+        assert!(texts.into_iter().all(|text| !text.contains(NIR)));
+    }
+    assert_eq!(answers.len(), records.len());
+    assert_eq!(suite.changes().await, before);
+
+    // Those that need a stored record or a stream are shown to be given elsewhere.
+    let elsewhere = [
+        "CONVENTION_NOT_IN_FORCE",
+        "TRANSITION_ILLEGAL",
+        "OTHER_CONVENTION",
+    ];
+    let given: BTreeSet<&str> = expected
+        .iter()
+        .flatten()
+        .filter_map(|fault| fault.split_once(' '))
+        .map(|(_, reason)| reason)
+        .chain(elsewhere)
+        .collect();
+    let declared: BTreeSet<&str> = (1..)
+        .map_while(|number| ErrorReason::try_from(number).ok())
+        .filter_map(|reason| reason.as_str_name().strip_prefix("ERROR_REASON_"))
+        .collect();
+    assert_eq!(given, declared);
+}
+
+#[tokio::test]
+async fn every_fault_of_a_record_is_told_at_once() {
+    let suite = Suite::start().await;
+    let everything = right_with("E1", "B404", |right| {
+        right.right = "RMI".into();
+        right.state = EntitlementState::Opened.into();
+        right.amount = euros(-1, 0);
+        right.amount_kind = 99;
+        right.amount_unit = 0;
+        right.filed_date = date(2025, 13, 1);
+        right.decided_date = date(2030, 1, 1);
+        right.renewal_date = date(2029, 1, 1);
+        right.support_mode = 99;
+        right.non_take_up_reason = "PARESSE".into();
+    });
+    let answer = suite.push(vec![version(-1, everything)]).await;
+    let mut told = faults(&answer.results[0]);
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "entitlement.amount AMOUNT_INVALID",
+            "entitlement.amount_kind UNKNOWN_CODE",
+            "entitlement.amount_unit AMOUNT_INCOMPLETE",
+            "entitlement.beneficiary_reference BENEFICIARY_UNKNOWN",
+            "entitlement.decided_date DATE_IN_FUTURE",
+            "entitlement.filed_date DATE_INVALID",
+            "entitlement.non_take_up_reason UNKNOWN_CODE",
+            "entitlement.renewal_date DATES_OUT_OF_ORDER",
+            "entitlement.right UNKNOWN_CODE",
+            "entitlement.support_mode UNKNOWN_CODE",
+            "version VERSION_NEGATIVE",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_day_is_one_of_paris() {
+    let suite = Suite::start().await;
+    // 23:30 in London on 7 October is 00:30 on the 8th in Paris.
+    suite
+        .clock
+        .set(time::macros::datetime!(2025-10-07 22:30 UTC));
+    let answer = suite
+        .push(vec![session_with("S1", |session| {
+            session.held_date = date(2025, 10, 8)
+        })])
+        .await;
+    assert_eq!(outcomes(&answer), [RecordOutcome::Stored]);
+    let answer = suite
+        .push(vec![session_with("S2", |session| {
+            session.held_date = date(2025, 10, 9)
+        })])
+        .await;
+    assert_eq!(
+        faults(&answer.results[0]),
+        ["session.held_date DATE_IN_FUTURE"]
+    );
+}

@@ -1,0 +1,18 @@
+//! The whole service in process, over real gRPC on loopback, on a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that cannot go on fails its test"
+)]
+
+mod faults;
+mod follow;
+mod indicators;
+mod isolation;
+mod model;
+mod push;
+mod races;
+mod reads;
+mod stream;
+mod support;

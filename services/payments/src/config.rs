@@ -1,0 +1,51 @@
+//! Settings of the service.
+
+use std::{io, net::SocketAddr};
+
+use clap::Args;
+use nonrecours_host::{DatabaseConfig, HostConfig};
+use nonrecours_rpc::{
+    ServerConfig,
+    auth::{AuthConfig, PeerTokenConfig},
+};
+
+/// Where the service listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:50053";
+
+/// What `payments` needs to serve.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "PAYMENTS_LISTEN", default_value = DEFAULT_LISTEN)]
+    pub listen: SocketAddr,
+    /// Database, under the application role; `@path` reads it from a file.
+    #[arg(long, env = "PAYMENTS_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Address of `conventions`, whose changes open and complete the plans.
+    #[arg(long, env = "CONVENTIONS_URL")]
+    pub conventions_url: String,
+    /// Database connections.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Limits of the server.
+    #[command(flatten)]
+    pub server: ServerConfig,
+    /// Whose tokens are accepted.
+    #[command(flatten)]
+    pub auth: AuthConfig,
+    /// The token shown to the other services.
+    #[command(flatten)]
+    pub peer_token: PeerTokenConfig,
+}
+
+impl Config {
+    /// What the host needs of them.
+    pub(crate) fn host(&self) -> io::Result<HostConfig> {
+        Ok(HostConfig {
+            database: self.database.options(&self.database_url)?,
+            server: self.server.clone(),
+            auth: self.auth.clone(),
+            peer_token: self.peer_token.clone().source(),
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! What `payments` does with the changes of `conventions`.
+
+use nonrecours_contracts::{conventions as wire, feed, payments::PaymentPlan as WirePlan};
+use nonrecours_feed::{Handler, snapshot};
+use nonrecours_kernel::{
+    BudgetYear, ConventionName, IdSource, Invalid, Money, OperatorName, Siret,
+};
+use nonrecours_pg::{Change, Entry, Tx};
+use nonrecours_rpc::{Failure, convert};
+use prost::Name as _;
+
+use crate::{
+    error::Error,
+    instalment::{self, Instalment, Kind, Schedule},
+    payment_plan::{self, Agreement, Learned, Payee, PaymentPlan},
+};
+
+/// Applies the changes of `conventions`: operators become payees; a convention in force opens its plan, which later
+/// revisions complete. Everything else of that feed is passed over.
+pub struct Conventions {
+    /// Ids of the instalments.
+    pub ids: IdSource,
+}
+
+impl Handler for Conventions {
+    async fn apply(&self, tx: &mut Tx, change: &feed::Change) -> Result<(), Failure> {
+        let type_url = change
+            .snapshot
+            .as_ref()
+            .map_or("", |snapshot| snapshot.type_url.as_str());
+        if type_url == wire::Operator::type_url() {
+            let payee = payee(&snapshot(change)?)?;
+            payment_plan::store::learn_payee(tx, &payee, change.revision).await?;
+        } else if type_url == wire::Convention::type_url()
+            && let Some(agreement) = agreement(&snapshot(change)?)?
+        {
+            self.agreed(tx, &agreement).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Conventions {
+    async fn agreed(&self, tx: &mut Tx, agreement: &Agreement) -> Result<(), Error> {
+        let now = tx.now();
+        if !payment_plan::store::lock(tx, &agreement.convention).await? {
+            let (plan, instalments) = agreement.open(&self.ids, now)?;
+            return open(tx, plan, instalments).await;
+        }
+        let plan = payment_plan::store::get(tx, &agreement.convention)
+            .await?
+            .ok_or_else(|| Failure::bug("a locked plan is not there"))?;
+        match plan.learn(agreement, now)? {
+            Learned::Stale => {}
+            Learned::Seen(plan) => payment_plan::store::update(tx, &plan).await?,
+            Learned::Changed(plan) => {
+                payment_plan::store::update(tx, &plan).await?;
+                tx.record_all(&[plan_entry("payment_plan.updated", &plan)])
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn open(tx: &mut Tx, plan: PaymentPlan, instalments: Vec<Instalment>) -> Result<(), Error> {
+    payment_plan::store::insert(tx, &plan).await?;
+    for instalment in &instalments {
+        instalment::store::insert(tx, instalment).await?;
+    }
+    let schedule = Schedule {
+        payee: payment_plan::store::payee(tx, plan.convention.operator).await?,
+        plan,
+        instalments,
+    };
+    let mut entries = vec![plan_entry("payment_plan.opened", &schedule.plan)];
+    entries.extend(schedule.instalments.iter().map(|planned| {
+        let change = Change {
+            kind: instalment::rpc::kind(planned.state.stage()),
+            operator: Some(planned.name.operator),
+            name: &planned.name.to_string(),
+            revision: planned.revision,
+        };
+        Entry::new(change, &instalment::wire::change(&schedule, planned))
+    }));
+    Ok(tx.record_all(&entries).await?)
+}
+
+fn plan_entry(kind: &'static str, plan: &PaymentPlan) -> Entry {
+    let change = Change {
+        kind,
+        operator: Some(plan.convention.operator),
+        name: &plan.name().to_string(),
+        revision: plan.revision,
+    };
+    Entry::new(change, &WirePlan::from(plan.clone()))
+}
+
+/// What an operator's snapshot says of who is paid.
+fn payee(operator: &wire::Operator) -> Result<Payee, Failure> {
+    let name: OperatorName = operator.name.parse().map_err(unreadable)?;
+    let siret: Siret = operator.siret.parse().map_err(unreadable)?;
+    let is_public = match operator.category() {
+        wire::OperatorCategory::Commune
+        | wire::OperatorCategory::Ccas
+        | wire::OperatorCategory::Grouping
+        | wire::OperatorCategory::OtherPublic => true,
+        wire::OperatorCategory::Association
+        | wire::OperatorCategory::OtherPrivate
+        | wire::OperatorCategory::Unspecified => false,
+    };
+    Ok(Payee {
+        operator: name.operator,
+        legal_name: operator.legal_name.clone(),
+        siren: siret.siren(),
+        is_public,
+    })
+}
+
+/// What a convention's snapshot says of its payments; nothing before it is in force.
+fn agreement(convention: &wire::Convention) -> Result<Option<Agreement>, Failure> {
+    let actions_completed = match convention.state() {
+        wire::ConventionState::InForce => false,
+        wire::ConventionState::Completed | wire::ConventionState::Settled => true,
+        wire::ConventionState::Draft
+        | wire::ConventionState::PartlySigned
+        | wire::ConventionState::Unspecified => return Ok(None),
+    };
+    let name: ConventionName = convention.name.parse().map_err(unreadable)?;
+    let terms = convention
+        .instalment_terms
+        .iter()
+        .map(term)
+        .collect::<Result<_, _>>()?;
+    Ok(Some(Agreement {
+        convention: name,
+        revision: convention.revision,
+        title: convention.title.clone(),
+        budget_year: BudgetYear::new(convention.budget_year).map_err(unreadable)?,
+        grant: convert::money(convention.grant_amount.as_ref()).map_err(unreadable)?,
+        terms,
+        advance_without_call: convention.advance_without_call,
+        actions_completed,
+    }))
+}
+
+fn term(term: &wire::InstalmentTerm) -> Result<(Kind, Money), Failure> {
+    let kind = match term.kind() {
+        wire::InstalmentKind::Advance => Kind::Advance,
+        wire::InstalmentKind::Balance => Kind::Balance,
+        wire::InstalmentKind::Unspecified => {
+            return Err(Failure::bug(
+                "a convention in force with an instalment of no kind",
+            ));
+        }
+    };
+    let amount = convert::money(term.amount.as_ref()).map_err(unreadable)?;
+    Ok((kind, amount))
+}
+
+/// A snapshot of another service that does not follow its contract: a fault of ours, never skipped.
+fn unreadable(invalid: Invalid) -> Failure {
+    Failure::internal(&invalid)
+}

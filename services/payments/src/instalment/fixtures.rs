@@ -1,0 +1,85 @@
+//! The convention of the demonstration, as values: 11 500 € of 2025 in 80 % and 20 %.
+
+use std::sync::Arc;
+
+use nonrecours_kernel::{
+    BudgetYear, ConventionId, ConventionName, IdSource, ManualClock, Money, OperatorId, paris_date,
+};
+use time::{OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+
+use super::{BankAccount, Command, Kind, Schedule, Step};
+use crate::payment_plan::{Agreement, Payee};
+
+pub(crate) const NOW: OffsetDateTime = datetime!(2025-10-07 09:00 UTC);
+const OPERATOR: OperatorId = OperatorId::from_uuid(Uuid::from_u128(1));
+
+pub(crate) fn agreement() -> Agreement {
+    Agreement {
+        convention: ConventionName {
+            operator: OPERATOR,
+            convention: ConventionId::from_uuid(Uuid::from_u128(2)),
+        },
+        revision: 7,
+        title: "Convention de partenariat 2025".to_owned(),
+        budget_year: BudgetYear::new(2025).unwrap(),
+        grant: Money::from_cents(1_150_000),
+        terms: vec![
+            (Kind::Advance, Money::from_cents(920_000)),
+            (Kind::Balance, Money::from_cents(230_000)),
+        ],
+        advance_without_call: false,
+        actions_completed: false,
+    }
+}
+
+pub(crate) fn payee() -> Payee {
+    Payee {
+        operator: OPERATOR,
+        legal_name: "Commune de Dainville".to_owned(),
+        siren: "216202630".parse().unwrap(),
+        is_public: true,
+    }
+}
+
+pub(crate) fn account() -> BankAccount {
+    BankAccount {
+        iban: "FR90 3000 1001 52D6 2000 0000 041".parse().unwrap(),
+        bic: "BDFEFRPPCCT".parse().unwrap(),
+        holder: "COMMUNE DE DAINVILLE".to_owned(),
+    }
+}
+
+pub(crate) fn schedule(agreement: &Agreement) -> Schedule {
+    let ids = IdSource::seeded(Arc::new(ManualClock::at(NOW)), 1);
+    let (plan, instalments) = agreement.open(&ids, NOW).unwrap();
+    Schedule {
+        plan,
+        payee: payee(),
+        instalments,
+    }
+}
+
+pub(crate) fn step(actor: &str, time: OffsetDateTime) -> Step {
+    Step {
+        actor: actor.to_owned(),
+        actor_name: format!("M. {actor}"),
+        time,
+    }
+}
+
+pub(crate) const CERTIFY: Command = Command::Certify { account: None };
+
+pub(crate) fn call() -> Command {
+    Command::Call {
+        reference: "2025-114".to_owned(),
+        account: account(),
+    }
+}
+
+/// A transfer made on the first day.
+pub(crate) fn confirm() -> Command {
+    Command::Confirm {
+        transfer_date: paris_date(NOW),
+    }
+}

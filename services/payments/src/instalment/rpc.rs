@@ -1,0 +1,263 @@
+//! Instalments over gRPC.
+
+use nonrecours_contracts::{
+    Mutation,
+    payments::{
+        CallInstalmentRequest, CertifyInstalmentRequest, ConfirmInstalmentRequest,
+        GetInstalmentRequest, Instalment as Wire, ListInstalmentsRequest, ListInstalmentsResponse,
+        OrderInstalmentRequest, PaymentPlan as WirePlan,
+        instalment_service_server::{InstalmentService, InstalmentServiceServer},
+    },
+};
+use nonrecours_kernel::{ConventionName, IdSource, InstalmentName, Scope};
+use nonrecours_pg::{Change, Db, Tx};
+use nonrecours_rpc::{Check, Failure, Page, convert, etag, field, open};
+use tonic::{Request, Response, Status};
+
+use super::{Command, Instalment, Stage, Step, store, wire};
+use crate::{
+    error::Error,
+    ledger_entry::{self, LedgerEntry, Movement},
+    payment_plan::{self, PaymentPlan},
+};
+
+/// The rpcs about instalments.
+pub struct Instalments {
+    db: Db,
+    ids: IdSource,
+}
+
+impl Instalments {
+    /// Serves them over the service's database.
+    pub fn server(db: Db, ids: IdSource) -> InstalmentServiceServer<Self> {
+        InstalmentServiceServer::new(Self { db, ids })
+    }
+
+    async fn get(&self, request: Request<GetInstalmentRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut tx = self.db.read(&scope).await?;
+        let schedule = store::schedule(&mut tx, &name.parent()).await?;
+        let found = schedule.as_ref().and_then(|schedule| {
+            let instalment = schedule.find(name.instalment)?;
+            Some(wire::instalment(schedule, instalment))
+        });
+        Ok(found.ok_or_else(|| Failure::not_found(name))?)
+    }
+
+    async fn list(
+        &self,
+        request: Request<ListInstalmentsRequest>,
+    ) -> Result<ListInstalmentsResponse, Error> {
+        let (caller, request) = open(request)?;
+        let parent: ConventionName = field("parent", &request.parent)?;
+        let scope = caller.reach(parent.operator())?;
+        Check::of(&request).finish(|| Some(()))?;
+        let page = Page::read(
+            &["ListInstalments", &parent.to_string()],
+            request.page_size,
+            &request.page_token,
+        )?;
+        let after = page.after::<i32>()?.unwrap_or_default();
+        let mut tx = self.db.read(&scope).await?;
+        // The whole plan is read, for an instalment's blockers are about the others: twelve rows at most.
+        let rows = store::schedule(&mut tx, &parent)
+            .await?
+            .map(|schedule| {
+                let shown = |one: &Instalment| wire::instalment(&schedule, one);
+                schedule.instalments.iter().map(shown).collect::<Vec<_>>()
+            })
+            .unwrap_or_default();
+        let rows = rows
+            .into_iter()
+            .filter(|row| row.position > after)
+            .collect();
+        let (instalments, next_page_token) = page.cut(rows, |row| row.position.to_string());
+        Ok(ListInstalmentsResponse {
+            instalments,
+            next_page_token,
+        })
+    }
+
+    async fn call(&self, request: Request<CallInstalmentRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut check = Check::of(&request);
+        let reference = wire::text(&mut check, "reference", &request.reference);
+        let account = wire::bank_account(&mut check, request.bank_account.as_ref());
+        let command = check.finish(|| {
+            Some(Command::Call {
+                reference: reference?,
+                account: account?,
+            })
+        })?;
+        self.take(&scope, name, command, &request, &request.etag)
+            .await
+    }
+
+    async fn certify(&self, request: Request<CertifyInstalmentRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut check = Check::of(&request);
+        let account = wire::bank_account(&mut check, request.bank_account.as_ref());
+        let command = check.finish(|| Some(Command::Certify { account }))?;
+        self.take(&scope, name, command, &request, &request.etag)
+            .await
+    }
+
+    async fn order(&self, request: Request<OrderInstalmentRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let command = Check::of(&request).finish(|| Some(Command::Order))?;
+        self.take(&scope, name, command, &request, &request.etag)
+            .await
+    }
+
+    async fn confirm(&self, request: Request<ConfirmInstalmentRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut check = Check::of(&request);
+        let transfer_date = convert::date(request.transfer_date.as_ref());
+        let transfer_date = check.take("transfer_date", transfer_date);
+        let command = check.finish(|| {
+            Some(Command::Confirm {
+                transfer_date: transfer_date?,
+            })
+        })?;
+        self.take(&scope, name, command, &request, &request.etag)
+            .await
+    }
+
+    /// Makes one step of an instalment: the same life for all four.
+    async fn take<Q: Mutation>(
+        &self,
+        scope: &Scope,
+        name: InstalmentName,
+        command: Command,
+        request: &Q,
+        given_etag: &str,
+    ) -> Result<Wire, Error> {
+        let mut tx = self.db.begin(scope).await?;
+        let schedule = store::lock(&mut tx, &name.parent()).await?;
+        // After the lock: the same request twice at once waits here, then finds the answer of the first.
+        if let Some(earlier) = tx.replay(request).await? {
+            return Ok(earlier);
+        }
+        let not_found = || Failure::not_found(name);
+        let mut schedule = schedule.ok_or_else(not_found)?;
+        let current = schedule.find(name.instalment).ok_or_else(not_found)?;
+        etag::check(given_etag, current.revision)?;
+        let step = Step::of(scope, tx.now());
+        let next = schedule.take(current, command, step)?;
+        store::update(&mut tx, &next).await?;
+        if let Some(movement) = next.movement() {
+            self.book(&mut tx, &next, movement).await?;
+        }
+        if next.state.stage() == Stage::Paid {
+            schedule.plan = pay(&mut tx, schedule.plan, &next).await?;
+        }
+        let change = Change {
+            kind: kind(next.state.stage()),
+            operator: Some(name.operator()),
+            name: &name.to_string(),
+            revision: next.revision,
+        };
+        tx.record(change, &wire::change(&schedule, &next)).await?;
+        let answer = wire::instalment(&schedule, &next);
+        Ok(tx.answer(request, answer).await?)
+    }
+
+    async fn book(
+        &self,
+        tx: &mut Tx,
+        instalment: &Instalment,
+        movement: Movement,
+    ) -> Result<(), Error> {
+        let (actor, now) = (tx.actor().to_owned(), tx.now());
+        let entry = LedgerEntry::book(self.ids.next(), instalment, movement, &actor, now);
+        Ok(ledger_entry::store::insert(tx, &entry).await?)
+    }
+}
+
+/// Adds a booked payment to the locked plan. The sum is counted twice, by the plan and from the ledger.
+async fn pay(
+    tx: &mut Tx,
+    plan: PaymentPlan,
+    instalment: &Instalment,
+) -> Result<PaymentPlan, Error> {
+    let plan = plan.pay(instalment.amount, tx.now())?;
+    payment_plan::store::update(tx, &plan).await?;
+    let booked = payment_plan::store::get(tx, &plan.convention).await?;
+    if booked.as_ref() != Some(&plan) {
+        return Err(Failure::bug("the ledger and the plan disagree on the sum paid").into());
+    }
+    let change = Change {
+        kind: "payment_plan.paid",
+        operator: Some(plan.convention.operator),
+        name: &plan.name().to_string(),
+        revision: plan.revision,
+    };
+    tx.record(change, &WirePlan::from(plan.clone())).await?;
+    Ok(plan)
+}
+
+/// The change that reaching a stage is told as.
+pub(crate) const fn kind(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Planned => "instalment.planned",
+        Stage::Called => "instalment.called",
+        Stage::Certified => "instalment.certified",
+        Stage::Ordered => "instalment.ordered",
+        Stage::Paid => "instalment.paid",
+    }
+}
+
+#[tonic::async_trait]
+impl InstalmentService for Instalments {
+    async fn get_instalment(
+        &self,
+        request: Request<GetInstalmentRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.get(request).await?))
+    }
+
+    async fn list_instalments(
+        &self,
+        request: Request<ListInstalmentsRequest>,
+    ) -> Result<Response<ListInstalmentsResponse>, Status> {
+        Ok(Response::new(self.list(request).await?))
+    }
+
+    async fn call_instalment(
+        &self,
+        request: Request<CallInstalmentRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.call(request).await?))
+    }
+
+    async fn certify_instalment(
+        &self,
+        request: Request<CertifyInstalmentRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.certify(request).await?))
+    }
+
+    async fn order_instalment(
+        &self,
+        request: Request<OrderInstalmentRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.order(request).await?))
+    }
+
+    async fn confirm_instalment(
+        &self,
+        request: Request<ConfirmInstalmentRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.confirm(request).await?))
+    }
+}

@@ -1,0 +1,261 @@
+//! Instalments in the database.
+
+use nonrecours_kernel::{ConventionName, InstalmentId, InstalmentName, Money};
+use nonrecours_pg::{Error, Tx};
+use rust_decimal::Decimal;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{
+    BankAccount, Call, Certified, Instalment, Kind, Ordered, Paid, Schedule, Stage, State, Step,
+};
+use crate::payment_plan;
+
+/// The plan of a convention with its instalments, locked until the end of the transaction. None when there is no plan.
+pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
+    if payment_plan::store::lock(tx, convention).await? {
+        schedule(tx, convention).await
+    } else {
+        Ok(None)
+    }
+}
+
+/// The same, only to be read.
+pub async fn schedule(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
+    let Some(plan) = payment_plan::store::get(tx, convention).await? else {
+        return Ok(None);
+    };
+    let payee = payment_plan::store::payee(tx, convention.operator).await?;
+    // Twelve rows at most: a constraint bounds the positions.
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT instalment_id, position, kind, amount, state, iban, bic, holder,
+                call_reference, call_actor, call_actor_name, call_time,
+                certification_actor, certification_actor_name, certification_time,
+                order_actor, order_actor_name, order_time,
+                confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
+                revision, create_time, update_time
+         FROM instalment
+         WHERE operator_id = $1 AND convention_id = $2
+         ORDER BY position",
+        convention.operator.uuid(),
+        convention.convention.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let instalments = rows
+        .into_iter()
+        .map(|row| {
+            let id = row.instalment_id;
+            row.instalment(convention)
+                .ok_or_else(|| Error::Damaged(format!("instalment {id}")))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Some(Schedule {
+        plan,
+        payee,
+        instalments,
+    }))
+}
+
+/// Writes a planned instalment.
+pub async fn insert(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO instalment (operator_id, convention_id, instalment_id, position, kind, amount, state, revision,
+                                 create_time, update_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        instalment.name.operator.uuid(),
+        instalment.name.convention.uuid(),
+        instalment.name.instalment.uuid(),
+        instalment.position,
+        kind_code(instalment.kind),
+        instalment.amount.amount(),
+        stage_code(instalment.state.stage()),
+        instalment.revision,
+        instalment.create_time,
+        instalment.update_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes the state of an instalment whose plan is locked.
+pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
+    let state = &instalment.state;
+    let (account, call, paid) = (state.account(), state.call(), state.paid());
+    let called = call.map(|call| &call.step);
+    let certified = state.certified().map(|state| &state.certification);
+    let ordered = state.ordered().map(|state| &state.order);
+    let confirmed = paid.map(|state| &state.confirmation);
+    let actor = |step: Option<&Step>| step.map(|step| step.actor.clone());
+    let actor_name = |step: Option<&Step>| step.map(|step| step.actor_name.clone());
+    let time = |step: Option<&Step>| step.map(|step| step.time);
+    sqlx::query!(
+        "UPDATE instalment
+         SET state = $4, iban = $5, bic = $6, holder = $7,
+             call_reference = $8, call_actor = $9, call_actor_name = $10, call_time = $11,
+             certification_actor = $12, certification_actor_name = $13, certification_time = $14,
+             order_actor = $15, order_actor_name = $16, order_time = $17,
+             confirmation_actor = $18, confirmation_actor_name = $19, confirmation_time = $20, transfer_date = $21,
+             revision = $22, update_time = $23
+         WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3",
+        instalment.name.operator.uuid(),
+        instalment.name.convention.uuid(),
+        instalment.name.instalment.uuid(),
+        stage_code(state.stage()),
+        account.map(|account| account.iban.as_str()),
+        account.map(|account| account.bic.as_str()),
+        account.map(|account| account.holder.as_str()),
+        call.map(|call| call.reference.as_str()),
+        actor(called),
+        actor_name(called),
+        time(called),
+        actor(certified),
+        actor_name(certified),
+        time(certified),
+        actor(ordered),
+        actor_name(ordered),
+        time(ordered),
+        actor(confirmed),
+        actor_name(confirmed),
+        time(confirmed),
+        paid.map(|paid| paid.transfer_date),
+        instalment.revision,
+        instalment.update_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A row as it is read.
+struct Row {
+    instalment_id: Uuid,
+    position: i16,
+    kind: String,
+    amount: Decimal,
+    state: String,
+    iban: Option<String>,
+    bic: Option<String>,
+    holder: Option<String>,
+    call_reference: Option<String>,
+    call_actor: Option<String>,
+    call_actor_name: Option<String>,
+    call_time: Option<OffsetDateTime>,
+    certification_actor: Option<String>,
+    certification_actor_name: Option<String>,
+    certification_time: Option<OffsetDateTime>,
+    order_actor: Option<String>,
+    order_actor_name: Option<String>,
+    order_time: Option<OffsetDateTime>,
+    confirmation_actor: Option<String>,
+    confirmation_actor_name: Option<String>,
+    confirmation_time: Option<OffsetDateTime>,
+    transfer_date: Option<Date>,
+    revision: i64,
+    create_time: OffsetDateTime,
+    update_time: OffsetDateTime,
+}
+
+impl Row {
+    /// Nothing when the row is none that the table's constraints allow.
+    fn instalment(self, convention: &ConventionName) -> Option<Instalment> {
+        Some(Instalment {
+            name: InstalmentName {
+                operator: convention.operator,
+                convention: convention.convention,
+                instalment: InstalmentId::from_uuid(self.instalment_id),
+            },
+            kind: [Kind::Advance, Kind::Balance]
+                .into_iter()
+                .find(|kind| kind_code(*kind) == self.kind)?,
+            position: self.position,
+            amount: Money::try_from(self.amount).ok()?,
+            revision: self.revision,
+            create_time: self.create_time,
+            update_time: self.update_time,
+            state: self.state()?,
+        })
+    }
+
+    /// The state, built up from its steps.
+    fn state(self) -> Option<State> {
+        let stage = self.state.as_str();
+        if stage == stage_code(Stage::Planned) {
+            return Some(State::Planned);
+        }
+        let account = BankAccount {
+            iban: self.iban?.parse().ok()?,
+            bic: self.bic?.parse().ok()?,
+            holder: self.holder?,
+        };
+        let call = step(self.call_actor, self.call_actor_name, self.call_time)
+            .zip(self.call_reference)
+            .map(|(step, reference)| Call { step, reference });
+        if stage == stage_code(Stage::Called) {
+            return Some(State::Called {
+                call: call?,
+                account,
+            });
+        }
+        let certified = Certified {
+            call,
+            account,
+            certification: step(
+                self.certification_actor,
+                self.certification_actor_name,
+                self.certification_time,
+            )?,
+        };
+        if stage == stage_code(Stage::Certified) {
+            return Some(State::Certified(certified));
+        }
+        let ordered = Ordered {
+            certified,
+            order: step(self.order_actor, self.order_actor_name, self.order_time)?,
+        };
+        if stage == stage_code(Stage::Ordered) {
+            return Some(State::Ordered(ordered));
+        }
+        (stage == stage_code(Stage::Paid)).then_some(())?;
+        Some(State::Paid(Paid {
+            ordered,
+            confirmation: step(
+                self.confirmation_actor,
+                self.confirmation_actor_name,
+                self.confirmation_time,
+            )?,
+            transfer_date: self.transfer_date?,
+        }))
+    }
+}
+
+fn step(
+    actor: Option<String>,
+    actor_name: Option<String>,
+    time: Option<OffsetDateTime>,
+) -> Option<Step> {
+    Some(Step {
+        actor: actor?,
+        actor_name: actor_name?,
+        time: time?,
+    })
+}
+
+const fn kind_code(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Advance => "ADVANCE",
+        Kind::Balance => "BALANCE",
+    }
+}
+
+const fn stage_code(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Planned => "PLANNED",
+        Stage::Called => "CALLED",
+        Stage::Certified => "CERTIFIED",
+        Stage::Ordered => "ORDERED",
+        Stage::Paid => "PAID",
+    }
+}

@@ -1,0 +1,7 @@
+//! The books: every sum shown is derived from them.
+
+mod domain;
+pub(crate) mod rpc;
+pub(crate) mod store;
+
+pub use domain::{Account, LedgerEntry, Movement};

@@ -1,0 +1,97 @@
+//! The books in the database: written once, never changed.
+
+use nonrecours_kernel::{ConventionName, InstalmentId, InstalmentName, LedgerEntryId, Money};
+use nonrecours_pg::{Error, Tx};
+use rust_decimal::Decimal;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Account, LedgerEntry, Movement};
+
+/// Writes an entry. The table's unique key refuses to book a step of an instalment twice.
+pub async fn insert(tx: &mut Tx, entry: &LedgerEntry) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO ledger_entry (operator_id, convention_id, ledger_entry_id, instalment_id, debit, credit, amount,
+                                   label, actor, book_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        entry.instalment.operator.uuid(),
+        entry.instalment.convention.uuid(),
+        entry.id.uuid(),
+        entry.instalment.instalment.uuid(),
+        code(entry.movement.debit()),
+        code(entry.movement.credit()),
+        entry.amount.amount(),
+        entry.label,
+        entry.actor,
+        entry.book_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A page of the entries of a convention, in the order of booking.
+pub async fn list(
+    tx: &mut Tx,
+    convention: &ConventionName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<LedgerEntry>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT ledger_entry_id, instalment_id, debit, credit, amount, label, actor, book_time
+         FROM ledger_entry
+         WHERE operator_id = $1 AND convention_id = $2 AND ($3::uuid IS NULL OR ledger_entry_id > $3)
+         ORDER BY ledger_entry_id
+         LIMIT $4",
+        convention.operator.uuid(),
+        convention.convention.uuid(),
+        after,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(|row| row.entry(convention)).collect()
+}
+
+/// A row as it is read.
+struct Row {
+    ledger_entry_id: Uuid,
+    instalment_id: Uuid,
+    debit: String,
+    credit: String,
+    amount: Decimal,
+    label: String,
+    actor: String,
+    book_time: OffsetDateTime,
+}
+
+impl Row {
+    fn entry(self, convention: &ConventionName) -> Result<LedgerEntry, Error> {
+        let damaged = || Error::Damaged(format!("ledger entry {}", self.ledger_entry_id));
+        let movement = Movement::ALL.into_iter().find(|movement| {
+            code(movement.debit()) == self.debit && code(movement.credit()) == self.credit
+        });
+        Ok(LedgerEntry {
+            id: LedgerEntryId::from_uuid(self.ledger_entry_id),
+            instalment: InstalmentName {
+                operator: convention.operator,
+                convention: convention.convention,
+                instalment: InstalmentId::from_uuid(self.instalment_id),
+            },
+            movement: movement.ok_or_else(damaged)?,
+            amount: Money::try_from(self.amount).map_err(|_| damaged())?,
+            label: self.label,
+            actor: self.actor,
+            book_time: self.book_time,
+        })
+    }
+}
+
+const fn code(account: Account) -> &'static str {
+    match account {
+        Account::GrantExpense => "GRANT_EXPENSE",
+        Account::OperatorPayable => "OPERATOR_PAYABLE",
+        Account::Treasury => "TREASURY",
+    }
+}

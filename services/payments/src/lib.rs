@@ -1,0 +1,51 @@
+//! The payments service: the plan of every convention in force, its instalments from planned to paid, and the books.
+//!
+//! It follows `conventions`, which tells it what was agreed and when the actions are done, and tells in its own feed
+//! what was paid.
+
+mod config;
+mod error;
+mod follow;
+mod instalment;
+mod ledger_entry;
+mod payment_plan;
+
+use nonrecours_feed::{ChangeFeed, Readers};
+use nonrecours_host::{Environment, Host, StartError};
+use sqlx::migrate::Migrator;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, DEFAULT_LISTEN};
+
+/// Short name of the service.
+pub const SERVICE: &str = "payments";
+
+/// The service's own tables.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Serves until shutdown.
+pub async fn serve(
+    config: Config,
+    environment: Environment,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
+    let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
+    let ids = host.environment.ids.clone();
+    let conventions = host.peer(&config.conventions_url)?;
+    host.follow(
+        "conventions",
+        conventions,
+        follow::Conventions { ids: ids.clone() },
+    );
+    let (db, shutdown) = (host.db.clone(), host.shutdown.clone());
+    host.serve(listener, |server| {
+        server
+            .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
+            .add(payment_plan::rpc::PaymentPlans::server(db.clone()))
+            .add(instalment::rpc::Instalments::server(db.clone(), ids))
+            .add(ledger_entry::rpc::Ledger::server(db))
+    })
+    .await
+}

@@ -1,0 +1,114 @@
+//! Plans over gRPC.
+
+use nonrecours_contracts::payments::{
+    GetPaymentPlanRequest, ListPaymentPlansRequest, ListPaymentPlansResponse, PaymentPlan as Wire,
+    PaymentPlanState,
+    payment_plan_service_server::{PaymentPlanService, PaymentPlanServiceServer},
+};
+use nonrecours_kernel::{OperatorName, PaymentPlanName};
+use nonrecours_pg::Db;
+use nonrecours_rpc::{
+    Check, Failure, Page,
+    convert::{to_money, to_timestamp},
+    etag, field, open,
+};
+use tonic::{Request, Response, Status};
+
+use super::{PaymentPlan, State, store};
+use crate::error::Error;
+
+/// Parent of a list over every operator that the caller may see.
+const EVERY_OPERATOR: &str = "operators/-";
+
+/// The rpcs about plans.
+pub struct PaymentPlans {
+    db: Db,
+}
+
+impl PaymentPlans {
+    /// Serves them over the service's database.
+    pub fn server(db: Db) -> PaymentPlanServiceServer<Self> {
+        PaymentPlanServiceServer::new(Self { db })
+    }
+
+    async fn get(&self, request: Request<GetPaymentPlanRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: PaymentPlanName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut tx = self.db.read(&scope).await?;
+        let plan = store::get(&mut tx, &name.parent())
+            .await?
+            .ok_or_else(|| Failure::not_found(name))?;
+        Ok(plan.into())
+    }
+
+    async fn list(
+        &self,
+        request: Request<ListPaymentPlansRequest>,
+    ) -> Result<ListPaymentPlansResponse, Error> {
+        let (caller, request) = open(request)?;
+        let scope = match request.parent.as_str() {
+            EVERY_OPERATOR => caller.scope(),
+            parent => caller.reach(field::<OperatorName>("parent", parent)?.operator())?,
+        };
+        Check::of(&request).finish(|| Some(()))?;
+        let of = scope.operator().map_or_else(
+            || EVERY_OPERATOR.to_owned(),
+            |operator| operator.to_string(),
+        );
+        let page = Page::read(
+            &["ListPaymentPlans", &of],
+            request.page_size,
+            &request.page_token,
+        )?;
+        let mut tx = self.db.read(&scope).await?;
+        let plans = store::list(&mut tx, scope.operator(), page.after()?, page.limit()).await?;
+        let (plans, next_page_token) =
+            page.cut(plans, |plan| plan.convention.convention.to_string());
+        Ok(ListPaymentPlansResponse {
+            payment_plans: plans.into_iter().map(Wire::from).collect(),
+            next_page_token,
+        })
+    }
+}
+
+impl From<PaymentPlan> for Wire {
+    fn from(plan: PaymentPlan) -> Self {
+        let state = match plan.state() {
+            State::Open => PaymentPlanState::Open,
+            State::Settled => PaymentPlanState::Settled,
+        };
+        Self {
+            name: plan.name().to_string(),
+            convention: plan.convention.to_string(),
+            convention_title: plan.title,
+            budget_year: i32::from(plan.budget_year.get()),
+            grant_amount: Some(to_money(plan.grant)),
+            paid_amount: Some(to_money(plan.paid)),
+            state: state.into(),
+            convention_revision: plan.convention_revision,
+            actions_completed: plan.actions_completed,
+            revision: plan.revision,
+            create_time: Some(to_timestamp(plan.create_time)),
+            update_time: Some(to_timestamp(plan.update_time)),
+            etag: etag::of(plan.revision),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentPlanService for PaymentPlans {
+    async fn get_payment_plan(
+        &self,
+        request: Request<GetPaymentPlanRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.get(request).await?))
+    }
+
+    async fn list_payment_plans(
+        &self,
+        request: Request<ListPaymentPlansRequest>,
+    ) -> Result<Response<ListPaymentPlansResponse>, Status> {
+        Ok(Response::new(self.list(request).await?))
+    }
+}

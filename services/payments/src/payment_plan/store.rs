@@ -1,0 +1,198 @@
+//! Plans, and what is known of who is paid, in the database.
+
+use nonrecours_kernel::{BudgetYear, ConventionId, ConventionName, Money, OperatorId};
+use nonrecours_pg::{Error, Tx};
+use rust_decimal::Decimal;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Payee, PaymentPlan};
+
+/// Locks the plan of a convention until the end of the transaction: the root of everything below the convention.
+/// False when there is none.
+pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT true AS "found!" FROM payment_plan WHERE operator_id = $1 AND convention_id = $2 FOR UPDATE"#,
+        convention.operator.uuid(),
+        convention.convention.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.unwrap_or(false))
+}
+
+/// The plan of a convention, with the sum that the ledger says was paid.
+///
+/// Not the query that locks: one that has waited for a lock reads the other tables as they were before it waited.
+pub async fn get(tx: &mut Tx, convention: &ConventionName) -> Result<Option<PaymentPlan>, Error> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
+                  advance_without_call, actions_completed, convention_revision, revision, create_time, update_time,
+                  (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
+                   WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
+                     AND entry.credit = 'TREASURY') AS "paid_amount!"
+           FROM payment_plan AS plan
+           WHERE plan.operator_id = $1 AND plan.convention_id = $2"#,
+        convention.operator.uuid(),
+        convention.convention.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .map(PaymentPlan::try_from)
+    .transpose()
+}
+
+/// A page of plans in the order of their conventions' ids; all operators of the scope when none is given.
+pub async fn list(
+    tx: &mut Tx,
+    operator: Option<OperatorId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<PaymentPlan>, Error> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
+                  advance_without_call, actions_completed, convention_revision, revision, create_time, update_time,
+                  (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
+                   WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
+                     AND entry.credit = 'TREASURY') AS "paid_amount!"
+           FROM payment_plan AS plan
+           WHERE ($1::uuid IS NULL OR plan.operator_id = $1) AND ($2::uuid IS NULL OR plan.convention_id > $2)
+           ORDER BY plan.convention_id
+           LIMIT $3"#,
+        operator.map(|operator| operator.uuid()),
+        after,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(PaymentPlan::try_from)
+    .collect()
+}
+
+/// Writes a new plan.
+pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO payment_plan (operator_id, convention_id, convention_title, budget_year, grant_amount,
+                                   advance_without_call, actions_completed, convention_revision, revision, create_time,
+                                   update_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        plan.convention.operator.uuid(),
+        plan.convention.convention.uuid(),
+        plan.title,
+        plan.budget_year.get(),
+        plan.grant.amount(),
+        plan.advance_without_call,
+        plan.actions_completed,
+        plan.convention_revision,
+        plan.revision,
+        plan.create_time,
+        plan.update_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes what may change of a locked plan.
+pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE payment_plan
+         SET convention_title = $3, actions_completed = $4, convention_revision = $5, revision = $6, update_time = $7
+         WHERE operator_id = $1 AND convention_id = $2",
+        plan.convention.operator.uuid(),
+        plan.convention.convention.uuid(),
+        plan.title,
+        plan.actions_completed,
+        plan.convention_revision,
+        plan.revision,
+        plan.update_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// What is known of an operator; always there once it has a plan.
+pub async fn payee(tx: &mut Tx, operator: OperatorId) -> Result<Payee, Error> {
+    let row = sqlx::query!(
+        "SELECT legal_name, siren, is_public FROM operator WHERE operator_id = $1",
+        operator.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(Payee {
+        operator,
+        legal_name: row.legal_name,
+        siren: row
+            .siren
+            .parse()
+            .map_err(|_| Error::Damaged(format!("the SIREN of operator {operator}")))?,
+        is_public: row.is_public,
+    })
+}
+
+/// Writes what a revision of the operator says, unless a newer one was written before.
+pub async fn learn_payee(tx: &mut Tx, payee: &Payee, revision: i64) -> Result<(), Error> {
+    let now = tx.now();
+    sqlx::query!(
+        "INSERT INTO operator (operator_id, legal_name, siren, is_public, revision, update_time)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (operator_id) DO UPDATE
+         SET legal_name = excluded.legal_name, siren = excluded.siren, is_public = excluded.is_public,
+             revision = excluded.revision, update_time = excluded.update_time
+         WHERE operator.revision < excluded.revision",
+        payee.operator.uuid(),
+        payee.legal_name,
+        payee.siren.to_string(),
+        payee.is_public,
+        revision,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A row as it is read.
+struct Row {
+    operator_id: Uuid,
+    convention_id: Uuid,
+    convention_title: String,
+    budget_year: i16,
+    grant_amount: Decimal,
+    advance_without_call: bool,
+    actions_completed: bool,
+    convention_revision: i64,
+    revision: i64,
+    create_time: OffsetDateTime,
+    update_time: OffsetDateTime,
+    paid_amount: Decimal,
+}
+
+impl TryFrom<Row> for PaymentPlan {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let convention = ConventionName {
+            operator: OperatorId::from_uuid(row.operator_id),
+            convention: ConventionId::from_uuid(row.convention_id),
+        };
+        let damaged = |_| Error::Damaged(format!("the payment plan of {convention}"));
+        Ok(Self {
+            convention,
+            title: row.convention_title,
+            budget_year: BudgetYear::try_from(row.budget_year).map_err(damaged)?,
+            grant: Money::try_from(row.grant_amount).map_err(damaged)?,
+            paid: Money::try_from(row.paid_amount).map_err(damaged)?,
+            advance_without_call: row.advance_without_call,
+            actions_completed: row.actions_completed,
+            convention_revision: row.convention_revision,
+            revision: row.revision,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}

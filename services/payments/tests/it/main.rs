@@ -1,0 +1,12 @@
+//! The whole service in process, over gRPC, on a real PostgreSQL; `conventions` is played by a scripted feed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod follow;
+mod instalment;
+mod isolation;
+mod ledger_entry;
+mod payment_plan;
+mod race;
+mod refusals;
+mod schema;
+mod world;

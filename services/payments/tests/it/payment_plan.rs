@@ -1,0 +1,128 @@
+//! Reading plans.
+
+use nonrecours_contracts::payments::{
+    GetPaymentPlanRequest, ListPaymentPlansRequest, PaymentPlan, PaymentPlanState,
+};
+use nonrecours_kernel::{ConventionName, OperatorName};
+use tonic::Status;
+
+use crate::world::{World, euros, reason};
+
+async fn list(
+    world: &World,
+    token: String,
+    parent: &str,
+    page_size: i32,
+    page_token: &str,
+) -> Result<(Vec<String>, String), Status> {
+    let request = ListPaymentPlansRequest {
+        parent: parent.to_owned(),
+        page_size,
+        page_token: page_token.to_owned(),
+    };
+    let page = world
+        .plans(token)
+        .list_payment_plans(request)
+        .await?
+        .into_inner();
+    let names = page
+        .payment_plans
+        .into_iter()
+        .map(|plan| plan.name)
+        .collect();
+    Ok((names, page.next_page_token))
+}
+
+#[tokio::test]
+async fn a_plan_is_read() {
+    let world = World::start().await;
+    let agreed = world.agreed().await;
+    let plan = world.plan(&agreed.convention).await;
+    assert_eq!(
+        plan,
+        PaymentPlan {
+            name: format!("{}/paymentPlan", agreed.convention),
+            convention: agreed.convention.to_string(),
+            convention_title: "Convention de partenariat 2025".to_owned(),
+            budget_year: 2025,
+            grant_amount: Some(euros(1_150_000)),
+            paid_amount: Some(euros(0)),
+            state: PaymentPlanState::Open.into(),
+            convention_revision: 7,
+            actions_completed: false,
+            revision: 1,
+            create_time: plan.create_time,
+            update_time: plan.create_time,
+            etag: "1".to_owned(),
+        }
+    );
+    assert!(plan.create_time.is_some());
+}
+
+#[tokio::test]
+async fn a_plan_that_is_not_there_is_not_found() {
+    let world = World::start().await;
+    let unknown = ConventionName {
+        operator: world.ids.next(),
+        convention: world.ids.next(),
+    };
+    let mut client = world.plans(world.tokens.officer());
+    let mut get = async |name: String| {
+        client
+            .get_payment_plan(GetPaymentPlanRequest { name })
+            .await
+    };
+    assert_eq!(
+        reason(get(format!("{unknown}/paymentPlan")).await),
+        "NOT_FOUND"
+    );
+    for name in [String::new(), unknown.to_string(), "x".repeat(301)] {
+        assert_eq!(reason(get(name).await), "INVALID_REQUEST");
+    }
+}
+
+#[tokio::test]
+async fn plans_are_listed_by_page_and_by_operator() {
+    let world = World::start().await;
+    let one = world.operator();
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        let agreed = world.learned(&world.convention(one)).await;
+        expected.push(format!("{}/paymentPlan", agreed.convention));
+    }
+    let other = world.agreed().await;
+    let other_plan = format!("{}/paymentPlan", other.convention);
+    let officer = || world.tokens.officer();
+
+    let (first, token) = list(&world, officer(), &one.to_string(), 2, "")
+        .await
+        .unwrap();
+    let (second, end) = list(&world, officer(), &one.to_string(), 2, &token)
+        .await
+        .unwrap();
+    assert_eq!([first, second].concat(), expected);
+    assert_eq!(end, "");
+
+    let all = [expected.clone(), vec![other_plan.clone()]].concat();
+    assert_eq!(
+        list(&world, officer(), "operators/-", 0, "")
+            .await
+            .unwrap()
+            .0,
+        all
+    );
+    let manager = || world.tokens.manager(other.operator);
+    let own = list(&world, manager(), "operators/-", 0, "").await.unwrap();
+    assert_eq!(own, (vec![other_plan], String::new()));
+
+    let of = |operator: OperatorName| operator.to_string();
+    let elsewhere = OperatorName {
+        operator: other.operator,
+    };
+    let outcome = list(&world, officer(), &of(elsewhere), 2, &token).await;
+    assert_eq!(reason(outcome), "PAGE_TOKEN_INVALID");
+    let outcome = list(&world, manager(), &of(one), 0, "").await;
+    assert_eq!(reason(outcome), "OUT_OF_REACH");
+    let outcome = list(&world, officer(), &of(one), -1, "").await;
+    assert_eq!(reason(outcome), "INVALID_REQUEST");
+}
