@@ -58,6 +58,20 @@ async fn from_draft_to_settled_in_one_trace() {
     suite.stop().await.unwrap();
 
     let spans = capture.spans();
+    // Neither persons, nor accounts, nor tokens, in any span of the whole suite.
+    let written = format!("{spans:?}");
+    for private in [
+        "FR90",
+        "3000100152",
+        "DAI-0",
+        "DRT-0",
+        "Rossignol",
+        "ROSSIGNOL",
+        "Bearer",
+        "eyJ",
+    ] {
+        assert!(!written.contains(private), "{private} is in a span");
+    }
     let tree = TraceTree::of_root(&spans, ROOT_SPAN).unwrap();
     let summary = tree.summary();
     assert_eq!(summary.services, ["conventions", "followup", "payments"]);

@@ -38,8 +38,11 @@ async fn journey_with(killed: Option<&'static str>) -> books::Books {
                 tokio::join!(playing, killing).0
             }
         };
-        report.unwrap_or_else(|error| panic!("{step:?} with {killed:?} killed: {error:#}"));
+        if let Err(error) = report {
+            panic!("{step:?} with {killed:?} killed: {error:#}\n{}", processes.faults());
+        }
     }
+    assert_eq!(processes.faults(), "", "with {killed:?} killed");
     let books = books::read(&processes.cast, &journey.facts).await;
     books.check();
     books

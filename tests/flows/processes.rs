@@ -108,9 +108,30 @@ impl Processes {
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(self.log(service))
             .kill_on_drop(true);
         command
+    }
+
+    /// Where a service writes its log, across restarts.
+    fn log(&self, service: &str) -> std::fs::File {
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join(format!("{service}.log")))
+            .unwrap()
+    }
+
+    /// What the services logged as faults of their own.
+    pub fn faults(&self) -> String {
+        let mut faults = String::new();
+        for service in SERVICES {
+            let log = std::fs::read_to_string(self.folder.path().join(format!("{service}.log")));
+            for line in log.unwrap_or_default().lines().filter(|line| line.contains("ERROR")) {
+                faults.push_str(&format!("{service}: {line}\n"));
+            }
+        }
+        faults
     }
 
     /// Starts a service.

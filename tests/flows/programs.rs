@@ -84,6 +84,83 @@ async fn a_service_told_to_end_answers_what_it_has_in_hand_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_service_tells_its_health_and_its_own_rpcs_in_both_reflections() {
+    let processes = Processes::start().await;
+    for (service, own, foreign) in [
+        (
+            "conventions",
+            "nonrecours.conventions.v1.ConventionService",
+            "nonrecours.payments.v1.LedgerService",
+        ),
+        (
+            "followup",
+            "nonrecours.followup.v1.PushService",
+            "nonrecours.conventions.v1.ActService",
+        ),
+        (
+            "payments",
+            "nonrecours.payments.v1.InstalmentService",
+            "nonrecours.followup.v1.PushService",
+        ),
+    ] {
+        let url = processes.url(service);
+        serving(&url).await;
+        let mut health = HealthClient::new(anonymous(&url).await);
+        let asked = HealthCheckRequest {
+            service: own.to_owned(),
+        };
+        let status = health.check(asked).await.unwrap().into_inner().status();
+        assert_eq!(status, ServingStatus::Serving, "{own}");
+
+        let listed = reflected_v1(&url).await;
+        assert_eq!(listed, reflected_v1alpha(&url).await);
+        assert!(listed.iter().any(|name| name == own), "{own} in {listed:?}");
+        assert!(
+            listed
+                .iter()
+                .any(|name| name == "nonrecours.feed.v1.ChangeFeedService")
+        );
+        assert!(
+            !listed.iter().any(|name| name == foreign),
+            "{foreign} in {listed:?}"
+        );
+    }
+}
+
+/// The services that a server tells of, by one version of reflection.
+macro_rules! reflected {
+    ($name:ident, $version:ident) => {
+        async fn $name(url: &str) -> Vec<String> {
+            use tonic_reflection::pb::$version::{
+                ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+                server_reflection_request::MessageRequest,
+                server_reflection_response::MessageResponse,
+            };
+            let mut client = ServerReflectionClient::new(anonymous(url).await);
+            let request = ServerReflectionRequest {
+                host: String::new(),
+                message_request: Some(MessageRequest::ListServices(String::new())),
+            };
+            let mut answers = client
+                .server_reflection_info(tokio_stream::once(request))
+                .await
+                .unwrap()
+                .into_inner();
+            let answer = answers.message().await.unwrap().unwrap();
+            let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+                panic!("a list of services");
+            };
+            list.service
+                .into_iter()
+                .map(|service| service.name)
+                .collect()
+        }
+    };
+}
+reflected!(reflected_v1, v1);
+reflected!(reflected_v1alpha, v1alpha);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrate_runs_again_without_effect_and_serve_refuses_another_schema() {
     let processes = Processes::prepare().await;
     for service in SERVICES {

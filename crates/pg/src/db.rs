@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use nonrecours_kernel::{Clock, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    Acquire as _, ConnectOptions as _, PgPool,
+    Acquire as _, ConnectOptions as _, PgPool, Postgres, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::{Notify, futures::Notified};
+use tracing::Instrument as _;
 
 use crate::{error::Error, migrate::MigrateError, tx::Tx};
 
@@ -83,17 +84,32 @@ impl Db {
 
     /// Begins a transaction that may write, seeing what the scope may see.
     pub async fn begin(&self, scope: &Scope) -> Result<Tx, Error> {
-        let inner = self.pool.begin().await?;
+        let inner = self.start("BEGIN").await?;
         Tx::open(inner, scope, self.clock.now(), Arc::clone(&self.committed)).await
     }
 
     /// Begins a transaction that only reads, all statements at the same instant.
     pub async fn read(&self, scope: &Scope) -> Result<Tx, Error> {
         let inner = self
-            .pool
-            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .start("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
         Tx::open(inner, scope, self.clock.now(), Arc::clone(&self.committed)).await
+    }
+
+    /// Starts a transaction on a task of its own, which goes on when the caller is gone: sqlx 0.9.0 gives a connection
+    /// back to the pool inside an open transaction when it is cancelled between BEGIN and its answer (sqlx issue 4393),
+    /// and a client that breaks off, or a deadline, cancels a handler anywhere.
+    async fn start(
+        &self,
+        statement: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, Error> {
+        let pool = self.pool.clone();
+        let started =
+            tokio::spawn(async move { pool.begin_with(statement).await }.in_current_span());
+        match started.await {
+            Ok(begun) => Ok(begun?),
+            Err(error) => Err(Error::Database(sqlx::Error::Io(error.into()))),
+        }
     }
 
     /// The clock passed in.

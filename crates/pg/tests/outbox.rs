@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    future::Future as _,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
@@ -412,4 +413,40 @@ async fn a_schema_that_is_not_ours_is_refused() {
         .unwrap();
     let refused = db.check_schema(&MIGRATOR).await;
     assert!(matches!(refused, Err(MigrateError::Schema(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_cancelled_while_its_transaction_begins_leaves_no_open_transaction_behind() {
+    let database = TestDb::create(SERVICE, &MIGRATOR).await;
+    let db = Db::connect(
+        &nonrecours_pg::DbOptions {
+            max_connections: 1,
+            ..database.options()
+        },
+        Arc::new(clock()),
+    )
+    .await
+    .unwrap();
+    for polls in 0..200 {
+        // A read is begun and dropped after some polls, as when its client breaks off.
+        let scope = all();
+        let mut reading = Box::pin(db.read(&scope));
+        for _ in 0..polls % 8 {
+            let waker = std::task::Waker::noop();
+            let mut context = std::task::Context::from_waker(waker);
+            if reading.as_mut().poll(&mut context).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(reading);
+        // The next user of the only connection writes: in a read-only transaction left open it could not.
+        let mut tx = db.begin(&all()).await.unwrap();
+        let name = format!("things/{polls}");
+        tx.record(change(&name, 1, None), &snapshot(&name))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(settled(&db, 200).await.len(), 200, "every commit was one");
 }

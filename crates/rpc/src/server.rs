@@ -130,17 +130,27 @@ impl Server {
         shutdown: CancellationToken,
     ) -> Result<(), ServeError> {
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reflection = |set| {
-            tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(set)
+        let names = &self.names;
+        // Each server tells of its own services, though the descriptors are those of the whole suite.
+        let reflection = || {
+            names.iter().fold(
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+                    .with_service_name("grpc.health.v1.Health"),
+                |builder, name| builder.with_service_name(*name),
+            )
         };
+        let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
         self.routes
             .add_service(health)
-            .add_service(reflection(DESCRIPTOR_SET).build_v1()?)
+            .add_service(v1)
             // Python's grpcio-reflection and older grpcurl ask for v1alpha.
-            .add_service(reflection(DESCRIPTOR_SET).build_v1alpha()?);
+            .add_service(v1alpha);
 
         let mut names = self.names;
         names.push("");
+        // Known from the start, and not ready before the first look.
+        set(&reporter, &names, false).await;
         let probing = tokio::spawn(report(reporter, names, self.probe, shutdown.clone()));
 
         let router = transport::Server::builder()

@@ -9,11 +9,14 @@ use nonrecours_rpc::{
     auth::{AuthConfig, PeerTokenConfig},
 };
 
+/// Address that `serve` listens on, and that `health` asks, unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:50051";
+
 /// Settings of `conventions`.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// Address to listen on.
-    #[arg(long, env = "CONVENTIONS_LISTEN", default_value = "127.0.0.1:50051")]
+    #[arg(long, env = "CONVENTIONS_LISTEN", default_value = DEFAULT_LISTEN)]
     pub listen: SocketAddr,
     /// Database under the application role: a postgres:// URL, or @/path of a file that holds it.
     #[arg(long, env = "CONVENTIONS_DATABASE_URL", hide_env_values = true)]

@@ -29,7 +29,7 @@ use crate::{
     programme::rpc::Programmes,
 };
 
-pub use config::Config;
+pub use config::{Config, DEFAULT_LISTEN};
 
 /// Short name of the service.
 pub const SERVICE: &str = "conventions";

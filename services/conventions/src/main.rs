@@ -1,9 +1,9 @@
 //! The service as a process.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
-use nonrecours_conventions::{Config, MIGRATOR, SERVICE, serve};
+use nonrecours_conventions::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, serve};
 use nonrecours_host::{Program, run};
 
 /// Grant agreements of the programme, from draft to settled.
@@ -18,6 +18,12 @@ enum Command {
         #[arg(long, env = "CONVENTIONS_OWNER_DATABASE_URL", hide_env_values = true)]
         owner_database_url: String,
     },
+    /// Succeeds when the service that listens can do its work.
+    Health {
+        /// Address it listens on.
+        #[arg(long, env = "CONVENTIONS_LISTEN", default_value = DEFAULT_LISTEN)]
+        listen: SocketAddr,
+    },
 }
 
 #[tokio::main]
@@ -25,6 +31,7 @@ async fn main() -> ExitCode {
     let program = match Command::parse() {
         Command::Serve(config) => Program::Serve(config.listen, *config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
+        Command::Health { listen } => Program::Health(listen),
     };
     run(SERVICE, &MIGRATOR, program, serve).await
 }

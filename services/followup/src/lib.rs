@@ -13,7 +13,7 @@ pub mod push;
 pub mod record;
 pub mod session;
 
-pub use config::Config;
+pub use config::{Config, DEFAULT_LISTEN};
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_host::{Environment, Host, StartError};

@@ -1,9 +1,9 @@
 //! The service as a process.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
-use nonrecours_followup::{Config, MIGRATOR, SERVICE, serve};
+use nonrecours_followup::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, serve};
 use nonrecours_host::{Program, run};
 
 /// Follow-up of persons, rights and sessions.
@@ -19,6 +19,12 @@ enum Command {
         #[arg(long, env = "FOLLOWUP_OWNER_DATABASE_URL", hide_env_values = true)]
         owner_database_url: String,
     },
+    /// Succeeds when the service that listens can do its work.
+    Health {
+        /// Address it listens on.
+        #[arg(long, env = "FOLLOWUP_LISTEN", default_value = DEFAULT_LISTEN)]
+        listen: SocketAddr,
+    },
 }
 
 #[tokio::main]
@@ -26,6 +32,7 @@ async fn main() -> ExitCode {
     let program = match Command::parse() {
         Command::Serve(config) => Program::Serve(config.listen, config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
+        Command::Health { listen } => Program::Health(listen),
     };
     run(SERVICE, &MIGRATOR, program, serve).await
 }

@@ -18,11 +18,13 @@ impl Journey {
     pub(super) async fn push_outside_force(&mut self, report: Report) -> anyhow::Result<Report> {
         let convention = self.facts.other_convention.clone();
         let records = self.example.records.clone();
-        let details = refused(
-            self.push(&convention, &records).await?,
-            "CONVENTION_NOT_IN_FORCE",
-        )?;
-        Ok(report.refusal(&details))
+        // Until `followup` has learned of the draft, it says that there is none.
+        let pushed = eventually("followup knows the draft", async || {
+            let pushed = self.push(&convention, &records).await?;
+            Ok((reason(&pushed) != "NOT_FOUND").then_some(pushed))
+        })
+        .await?;
+        Ok(report.refusal(&refused(pushed, "CONVENTION_NOT_IN_FORCE")?))
     }
 
     pub(super) async fn push_records(&mut self, report: Report) -> anyhow::Result<Report> {
