@@ -39,7 +39,10 @@ async fn journey_with(killed: Option<&'static str>) -> books::Books {
             }
         };
         if let Err(error) = report {
-            panic!("{step:?} with {killed:?} killed: {error:#}\n{}", processes.faults());
+            panic!(
+                "{step:?} with {killed:?} killed: {error:#}\n{}",
+                processes.faults()
+            );
         }
     }
     assert_eq!(processes.faults(), "", "with {killed:?} killed");

@@ -127,7 +127,11 @@ impl Processes {
         let mut faults = String::new();
         for service in SERVICES {
             let log = std::fs::read_to_string(self.folder.path().join(format!("{service}.log")));
-            for line in log.unwrap_or_default().lines().filter(|line| line.contains("ERROR")) {
+            for line in log
+                .unwrap_or_default()
+                .lines()
+                .filter(|line| line.contains("ERROR"))
+            {
                 faults.push_str(&format!("{service}: {line}\n"));
             }
         }

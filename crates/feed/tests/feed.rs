@@ -67,7 +67,9 @@ impl Handler for Noting {
         .await?;
         let fails = self
             .faults
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            })
             .is_ok();
         if fails {
             return Err(Failure::bug("told to fail"));
@@ -151,7 +153,11 @@ async fn a_change_that_fails_leaves_nothing_and_is_tried_again() {
     let shutdown = CancellationToken::new();
     follow(&db, source.channel("-".into()), &handler, &shutdown);
     assert_eq!(consequences(&database, 2).await, ["things/a", "things/b"]);
-    assert_eq!(handler.faults.load(Ordering::SeqCst), 0, "it failed as told");
+    assert_eq!(
+        handler.faults.load(Ordering::SeqCst),
+        0,
+        "it failed as told"
+    );
     shutdown.cancel();
 }
 
@@ -215,14 +221,29 @@ fn pull(cursor: &str, seconds: i64) -> PullChangesRequest {
 async fn a_feed_pages_waits_and_shows_each_caller_its_own() {
     let served = served(Readers::Everyone).await;
     let mut officer = ChangeFeedServiceClient::new(served.serving.channel(served.tokens.officer()));
-    let first = officer.pull_changes(pull("", 10)).await.unwrap().into_inner();
+    let first = officer
+        .pull_changes(pull("", 10))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(first.changes.len(), 2);
-    let second = officer.pull_changes(pull(&first.next_cursor, 10)).await.unwrap().into_inner();
+    let second = officer
+        .pull_changes(pull(&first.next_cursor, 10))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(second.changes[0].name, "things/3");
     assert_eq!(second.changes[0].actor, "service:mechanics");
     // Nothing more: the answer comes at once without a wait, with the same cursor.
-    let none = officer.pull_changes(pull(&second.next_cursor, 0)).await.unwrap().into_inner();
-    assert_eq!((none.changes.len(), none.next_cursor), (0, second.next_cursor.clone()));
+    let none = officer
+        .pull_changes(pull(&second.next_cursor, 0))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (none.changes.len(), none.next_cursor),
+        (0, second.next_cursor.clone())
+    );
 
     // A waiting call is answered by the next commit.
     let waiting = {
@@ -245,7 +266,10 @@ async fn a_feed_pages_waits_and_shows_each_caller_its_own() {
         ChangeFeedServiceClient::new(served.serving.channel(served.tokens.agent(served.mine)));
     let own = agent.pull_changes(pull("", 10)).await.unwrap().into_inner();
     assert_eq!(own.changes.len(), 1);
-    assert_eq!(own.changes[0].name, format!("operators/{}/things/1", served.mine));
+    assert_eq!(
+        own.changes[0].name,
+        format!("operators/{}/things/1", served.mine)
+    );
 
     let wrong = officer.pull_changes(pull("nonsense", 0)).await.unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
@@ -287,8 +311,19 @@ async fn a_feed_about_persons_is_for_operators_and_peers() {
         assert_eq!(refused.code(), Code::PermissionDenied);
         assert_eq!(Details::of(&refused).reason, "ROLE_MISSING");
     }
-    for token in [served.tokens.agent(served.mine), served.tokens.peer("conventions")] {
+    for token in [
+        served.tokens.agent(served.mine),
+        served.tokens.peer("conventions"),
+    ] {
         let mut client = ChangeFeedServiceClient::new(served.serving.channel(token));
-        assert!(!client.pull_changes(pull("", 10)).await.unwrap().into_inner().changes.is_empty());
+        assert!(
+            !client
+                .pull_changes(pull("", 10))
+                .await
+                .unwrap()
+                .into_inner()
+                .changes
+                .is_empty()
+        );
     }
 }

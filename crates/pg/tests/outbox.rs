@@ -8,6 +8,7 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -427,22 +428,23 @@ async fn a_request_cancelled_while_its_transaction_begins_leaves_no_open_transac
     )
     .await
     .unwrap();
-    for polls in 0..200 {
-        // A read is begun and dropped after some polls, as when its client breaks off.
+    for round in 0..200 {
+        // A read is begun and dropped at one of the moments at which it waits, as when its client breaks off.
         let scope = all();
         let mut reading = Box::pin(db.read(&scope));
-        for _ in 0..polls % 8 {
-            let waker = std::task::Waker::noop();
-            let mut context = std::task::Context::from_waker(waker);
-            if reading.as_mut().poll(&mut context).is_ready() {
-                break;
+        let mut waits = 1 + round % 4;
+        std::future::poll_fn(|context| match reading.as_mut().poll(context) {
+            Poll::Pending if waits > 1 => {
+                waits -= 1;
+                Poll::Pending
             }
-            tokio::task::yield_now().await;
-        }
+            _ => Poll::Ready(()),
+        })
+        .await;
         drop(reading);
         // The next user of the only connection writes: in a read-only transaction left open it could not.
         let mut tx = db.begin(&all()).await.unwrap();
-        let name = format!("things/{polls}");
+        let name = format!("things/{round}");
         tx.record(change(&name, 1, None), &snapshot(&name))
             .await
             .unwrap();
