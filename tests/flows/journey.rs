@@ -12,7 +12,7 @@ use nonrecours_kernel::Clock;
 use nonrecours_rpc::telemetry::{self, LogFormat, SpanCapture, TelemetryConfig};
 use tracing::Instrument as _;
 
-use crate::books;
+use crate::{PRIVATE, books};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_draft_to_settled_in_one_trace() {
@@ -60,16 +60,7 @@ async fn from_draft_to_settled_in_one_trace() {
     let spans = capture.spans();
     // Neither persons, nor accounts, nor tokens, in any span of the whole suite.
     let written = format!("{spans:?}");
-    for private in [
-        "FR90",
-        "3000100152",
-        "DAI-0",
-        "DRT-0",
-        "Rossignol",
-        "ROSSIGNOL",
-        "Bearer",
-        "eyJ",
-    ] {
+    for private in PRIVATE {
         assert!(!written.contains(private), "{private} is in a span");
     }
     let tree = TraceTree::of_root(&spans, ROOT_SPAN).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nonrecours_cli::journey::{Journey, Step};
 
 use crate::{
-    books,
+    PRIVATE, books,
     processes::{Processes, SERVICES},
 };
 
@@ -46,6 +46,15 @@ async fn journey_with(killed: Option<&'static str>) -> books::Books {
         }
     }
     assert_eq!(processes.faults(), "", "with {killed:?} killed");
+    let logged = processes.logged();
+    assert!(
+        logged.iter().any(|line| line.contains("CallInstalment")),
+        "calls are logged"
+    );
+    for private in PRIVATE {
+        let told = logged.iter().find(|line| line.contains(private));
+        assert_eq!(told, None, "{private} is in a log");
+    }
     let books = books::read(&processes.cast, &journey.facts).await;
     books.check();
     books

@@ -105,7 +105,7 @@ impl Processes {
             .env_clear()
             .envs(&self.settings)
             .env("PEER_TOKEN_FILE", self.folder.path().join(service))
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(self.log(service))
@@ -122,20 +122,22 @@ impl Processes {
             .unwrap()
     }
 
-    /// What the services logged as faults of their own.
+    /// What the services logged, each line after the name of its service.
+    pub fn logged(&self) -> Vec<String> {
+        let log = |service: &str| {
+            let path = self.folder.path().join(format!("{service}.log"));
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines = text.lines().map(|line| format!("{service}: {line}"));
+            lines.collect::<Vec<_>>()
+        };
+        SERVICES.into_iter().flat_map(log).collect()
+    }
+
+    /// What they logged as faults of their own.
     pub fn faults(&self) -> String {
-        let mut faults = String::new();
-        for service in SERVICES {
-            let log = std::fs::read_to_string(self.folder.path().join(format!("{service}.log")));
-            for line in log
-                .unwrap_or_default()
-                .lines()
-                .filter(|line| line.contains("ERROR"))
-            {
-                faults.push_str(&format!("{service}: {line}\n"));
-            }
-        }
-        faults
+        let mut logged = self.logged();
+        logged.retain(|line| line.contains("ERROR"));
+        logged.join("\n")
     }
 
     /// Starts a service.

@@ -184,30 +184,32 @@ impl Journey {
             story.turn_to(step);
         }
         let report = Report::new(step.title(), self.cast.clock.now());
-        let played = match step {
-            Step::OpenProgramme => self.open_programme(report).instrument(span).await,
-            Step::RegisterOperator => self.register_operator(report).instrument(span).await,
-            Step::DraftConvention => self.draft_convention(report).instrument(span).await,
-            Step::SignDraft => self.sign_draft(report).instrument(span).await,
-            Step::RecordActs => self.record_acts(report).instrument(span).await,
-            Step::SignUnpublished => self.sign_unpublished(report).instrument(span).await,
-            Step::Sign => self.sign(report).instrument(span).await,
-            Step::OpenPlan => self.open_plan(report).instrument(span).await,
-            Step::CallBalanceTooEarly => self.call_balance_too_early(report).instrument(span).await,
-            Step::CallAdvance => self.call_advance(report).instrument(span).await,
-            Step::CertifyAdvance => self.certify_advance(report).instrument(span).await,
-            Step::OrderAdvance => self.order_advance(report).instrument(span).await,
-            Step::PayAdvance => self.pay_advance(report).instrument(span).await,
-            Step::PushOutsideForce => self.push_outside_force(report).instrument(span).await,
-            Step::PushRecords => self.push_records(report).instrument(span).await,
-            Step::PushAgain => self.push_again(report).instrument(span).await,
-            Step::PushBadRecords => self.push_bad_records(report).instrument(span).await,
-            Step::Report => self.report(report).instrument(span).await,
-            Step::CompleteActions => self.complete_actions(report).instrument(span).await,
-            Step::PayBalance => self.pay_balance(report).instrument(span).await,
-            Step::Settle => self.settle(report).instrument(span).await,
+        let playing = async {
+            match step {
+                Step::OpenProgramme => self.open_programme(report).await,
+                Step::RegisterOperator => self.register_operator(report).await,
+                Step::DraftConvention => self.draft_convention(report).await,
+                Step::SignDraft => self.sign_draft(report).await,
+                Step::RecordActs => self.record_acts(report).await,
+                Step::SignUnpublished => self.sign_unpublished(report).await,
+                Step::Sign => self.sign(report).await,
+                Step::OpenPlan => self.open_plan(report).await,
+                Step::CallBalanceTooEarly => self.call_balance_too_early(report).await,
+                Step::CallAdvance => self.call_advance(report).await,
+                Step::CertifyAdvance => self.certify_advance(report).await,
+                Step::OrderAdvance => self.order_advance(report).await,
+                Step::PayAdvance => self.pay_advance(report).await,
+                Step::PushOutsideForce => self.push_outside_force(report).await,
+                Step::PushRecords => self.push_records(report).await,
+                Step::PushAgain => self.push_again(report).await,
+                Step::PushBadRecords => self.push_bad_records(report).await,
+                Step::Report => self.report(report).await,
+                Step::CompleteActions => self.complete_actions(report).await,
+                Step::PayBalance => self.pay_balance(report).await,
+                Step::Settle => self.settle(report).await,
+            }
         };
-        played.with_context(|| step.title())
+        playing.instrument(span).await.with_context(|| step.title())
     }
 
     fn request_id(&self) -> String {
