@@ -109,9 +109,13 @@ async fn present(suite: &Suite, path: &Path) -> anyhow::Result<crate::state::Sta
     }
     println!("\nLa convention de Dainville 2025 est en vigueur : {convention}");
     println!("\nÀ essayer dans un autre terminal :");
-    println!("  nonrecours list");
-    println!("  nonrecours show {convention}");
-    println!("  nonrecours indicators {convention}");
+    // As this one was called, so that the lines can be copied.
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "nonrecours".to_owned());
+    println!("  {program} list");
+    println!("  {program} show {convention}");
+    println!("  {program} indicators {convention}");
     println!("\nCtrl-C arrête tout.");
     Ok(file)
 }
