@@ -50,12 +50,13 @@ pub async fn life_line(client: &Client, convention: &str) -> anyhow::Result<Tabl
             .map(|time| (time.seconds, time.nanos))
             .unwrap_or_default()
     });
-    let mut table = table(&["date", "événement", "par"]);
+    let mut table = table(&["date", "événement", "par", "motif"]);
     for change in &changes {
         table.add_row([
             day(change)?,
-            event(&change.kind).to_owned(),
+            event(change),
             name_of(&change.actor).to_owned(),
+            change.why.clone(),
         ]);
     }
     Ok(table)
@@ -156,6 +157,14 @@ pub fn align_right(table: &mut Table, column: usize) {
     }
 }
 
+/// What happened, in French; the kind itself when the service is older or newer than its label.
+fn event(change: &Change) -> String {
+    match change.label_fr.as_str() {
+        "" => change.kind.clone(),
+        label => label.to_owned(),
+    }
+}
+
 fn day(change: &Change) -> anyhow::Result<String> {
     moment(change.occur_time.context("a time")?.seconds)
 }
@@ -172,36 +181,5 @@ fn account(account: Account) -> &'static str {
         Account::GrantExpense => "subventions versées",
         Account::OperatorPayable => "dû à l'opérateur",
         Account::Treasury => "compte au Trésor",
-    }
-}
-
-/// What a kind of change is, in French; the kind itself when it is a newer one.
-fn event(kind: &str) -> &str {
-    match kind {
-        "convention.drafted" => "projet de convention rédigé",
-        "convention.updated" => "convention mise à jour",
-        "convention.signed" => "signature d'une partie",
-        "convention.in_force" => "seconde signature : en vigueur",
-        "convention.report_accepted" => "bilan rattaché à la convention",
-        "convention.completed" => "actions achevées",
-        "convention.paid" => "paiement visible dans la convention",
-        "convention.settled" => "convention soldée",
-        "act.recorded" => "acte enregistré",
-        "act.transmitted" => "acte transmis",
-        "act.published" => "acte publié",
-        "activity_report.drafted" => "bilan établi",
-        "activity_report.updated" => "bilan corrigé",
-        "activity_report.submitted" => "bilan remis",
-        "activity_report.returned" => "bilan à corriger",
-        "activity_report.accepted" => "bilan accepté",
-        "payment_plan.opened" => "échéancier ouvert",
-        "payment_plan.updated" => "échéancier mis à jour",
-        "payment_plan.paid" => "échéancier : paiement enregistré",
-        "instalment.planned" => "échéance prévue",
-        "instalment.called" => "échéance appelée",
-        "instalment.certified" => "service fait certifié",
-        "instalment.ordered" => "paiement ordonné",
-        "instalment.paid" => "virement confirmé",
-        other => other,
     }
 }

@@ -6,7 +6,7 @@ use nonrecours_contracts::feed::{
     Change, ListHistoryRequest, ListHistoryResponse, PullChangesRequest, PullChangesResponse,
     change_feed_service_server::{ChangeFeedService, ChangeFeedServiceServer},
 };
-use nonrecours_kernel::{Caller, OperatorId, Role, Scope};
+use nonrecours_kernel::{Caller, OperatorId, Role, Scope, change_label};
 use nonrecours_pg::{Cursor, Db, Recorded};
 use nonrecours_rpc::{Check, Failure, Page, convert::to_timestamp, open};
 use prost_types::Any;
@@ -181,6 +181,10 @@ fn owner(name: &str) -> Result<Option<OperatorId>, Failure> {
 
 fn wire(recorded: Recorded) -> Change {
     Change {
+        label_fr: change_label(&recorded.kind)
+            .unwrap_or(&recorded.kind)
+            .to_owned(),
+        why: recorded.why,
         name: recorded.resource,
         revision: recorded.revision,
         kind: recorded.kind,

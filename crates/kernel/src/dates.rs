@@ -97,6 +97,20 @@ fn bad_date_format() -> Invalid {
     )
 }
 
+/// The day that many months later, as the law counts them: the same day of the month, or the month's last when it has
+/// none (30 November after 31 August). The last day of the calendar when there is none later.
+pub fn months_after(date: Date, months: u8) -> Date {
+    let (mut year, mut month) = (date.year(), date.month());
+    for _ in 0..months {
+        if month == Month::December {
+            year += 1;
+        }
+        month = month.next();
+    }
+    let day = date.day().min(month.length(year));
+    Date::from_calendar_date(year, month, day).unwrap_or(Date::MAX)
+}
+
 /// `25/09/2025`.
 pub fn french_date(date: Date) -> String {
     let (year, month, day) = date.to_calendar_date();
@@ -261,6 +275,20 @@ mod tests {
         assert_eq!(long_french_date(date!(2025 - 09 - 25)), "25 septembre 2025");
         assert_eq!(long_french_date(date!(2025 - 10 - 01)), "1er octobre 2025");
         assert_eq!(long_french_date(date!(2026 - 08 - 21)), "21 août 2026");
+    }
+
+    #[test]
+    fn months_are_counted_by_the_calendar() {
+        for (from, months, expected) in [
+            (date!(2025 - 10 - 07), 3, date!(2026 - 01 - 07)),
+            (date!(2025 - 11 - 30), 3, date!(2026 - 02 - 28)),
+            (date!(2027 - 11 - 30), 3, date!(2028 - 02 - 29)),
+            (date!(2025 - 08 - 31), 3, date!(2025 - 11 - 30)),
+            (date!(2025 - 12 - 31), 0, date!(2025 - 12 - 31)),
+            (date!(9999 - 12 - 31), 1, Date::MAX),
+        ] {
+            assert_eq!(months_after(from, months), expected, "{from} + {months}");
+        }
     }
 
     #[test]

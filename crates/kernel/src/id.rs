@@ -204,6 +204,10 @@ kinds! {
     Programme => ProgrammeId,
     /// Kind of a framework convention (convention-cadre).
     FrameworkConvention => FrameworkConventionId,
+    /// Kind of what the State gives a programme (financement de l'État).
+    StateFunding => StateFundingId,
+    /// Kind of a publication of grants (publication des subventions).
+    GrantPublication => GrantPublicationId,
     /// Kind of a funded body (opérateur).
     Operator => OperatorId,
     /// Kind of a grant agreement (convention de partenariat).

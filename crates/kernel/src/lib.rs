@@ -9,6 +9,7 @@ pub mod act_id;
 pub mod blocker;
 pub mod caller;
 pub mod catalogue;
+pub mod changes;
 pub mod clock;
 pub mod dates;
 pub mod iban;
@@ -27,9 +28,10 @@ mod text;
 pub use act_id::{ActId, ActNature};
 pub use blocker::Blocker;
 pub use caller::{Caller, OutOfReach, Role, Scope};
+pub use changes::change_label;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dates::{
-    BudgetYear, french_date, long_french_date, paris_date, paris_midnight, parse_date,
+    BudgetYear, french_date, long_french_date, months_after, paris_date, paris_midnight, parse_date,
 };
 pub use iban::{Bic, Iban, holder_warning};
 pub use id::*;

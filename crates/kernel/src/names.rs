@@ -107,6 +107,25 @@ resource_name! {
 }
 
 resource_name! {
+    /// What the State gives a programme for one budget year.
+    StateFundingName = "programmes/{programme}/stateFundings/{state_funding}" {
+        programme: Programme in "programmes",
+        state_funding: StateFunding in "stateFundings"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
+    /// A publication of the grants of a programme.
+    GrantPublicationName =
+        "programmes/{programme}/grantPublications/{grant_publication}" {
+        programme: Programme in "programmes",
+        grant_publication: GrantPublication in "grantPublications"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
     /// A funded body: the tenant of everything below it.
     OperatorName = "operators/{operator}" {
         operator: Operator in "operators"

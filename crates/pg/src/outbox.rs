@@ -72,6 +72,8 @@ pub struct Recorded {
     pub type_url: String,
     /// The resource as the change left it, encoded.
     pub snapshot: Vec<u8>,
+    /// Why; empty: the step carries no reason.
+    pub why: String,
 }
 
 impl Tx {
@@ -91,7 +93,7 @@ impl Tx {
         }
         let traceparent = nonrecours_rpc::telemetry::context::traceparent()
             .unwrap_or_else(|| NO_TRACE.to_owned());
-        let (actor, now) = (self.actor().to_owned(), self.now());
+        let (actor, now, why) = (self.actor().to_owned(), self.now(), self.why.clone());
         let operators: Vec<Uuid> = entries.iter().map(|entry| entry.operator).collect();
         let resources: Vec<&str> = entries
             .iter()
@@ -109,9 +111,9 @@ impl Tx {
             .collect();
         let done = sqlx::query!(
             "INSERT INTO outbox (operator_id, era, resource, revision, kind, actor, occur_time, traceparent, type_url,
-                                 snapshot)
+                                 snapshot, why)
              SELECT new.operator_id, (SELECT max(era) FROM feed_era), new.resource, new.revision, new.kind, $7, $8, $9,
-                    new.type_url, new.snapshot
+                    new.type_url, new.snapshot, $10
              FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
                   WITH ORDINALITY AS new (operator_id, resource, revision, kind, type_url, snapshot, place)
              ORDER BY new.place",
@@ -123,7 +125,8 @@ impl Tx {
             &snapshots as &[&[u8]],
             actor,
             now,
-            traceparent
+            traceparent,
+            why
         )
         .execute(self.conn())
         .await?;
@@ -141,7 +144,7 @@ impl Tx {
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT era, xid::text AS "xid!", position, resource, revision, kind, actor, occur_time, traceparent,
-                      type_url, snapshot
+                      type_url, snapshot, why
                FROM outbox
                WHERE (era, xid, position) > ($1, $2::text::xid8, $3)
                  AND (era < (SELECT max(era) FROM feed_era) OR xid < pg_snapshot_xmin(pg_current_snapshot()))
@@ -169,7 +172,7 @@ impl Tx {
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT era, xid::text AS "xid!", position, resource, revision, kind, actor, occur_time, traceparent,
-                      type_url, snapshot
+                      type_url, snapshot, why
                FROM outbox
                WHERE operator_id = $1 AND (resource = $2 OR starts_with(resource, $2 || '/')) AND position > $3
                ORDER BY position
@@ -198,6 +201,7 @@ struct Row {
     traceparent: String,
     type_url: String,
     snapshot: Vec<u8>,
+    why: String,
 }
 
 impl TryFrom<Row> for Recorded {
@@ -222,6 +226,7 @@ impl TryFrom<Row> for Recorded {
             traceparent: row.traceparent,
             type_url: row.type_url,
             snapshot: row.snapshot,
+            why: row.why,
         })
     }
 }

@@ -18,6 +18,7 @@ pub struct Tx {
     now: OffsetDateTime,
     committed: Arc<Notify>,
     pub(crate) recorded: bool,
+    pub(crate) why: String,
 }
 
 impl Tx {
@@ -42,6 +43,7 @@ impl Tx {
             now,
             committed,
             recorded: false,
+            why: String::new(),
         })
     }
 
@@ -58,6 +60,11 @@ impl Tx {
     /// Who is acting: subject of the caller's token, or `service:<name>`.
     pub fn actor(&self) -> &str {
         &self.actor
+    }
+
+    /// Says why: every change recorded from here on carries this reason, in the words of who acts.
+    pub fn because(&mut self, why: &str) {
+        why.clone_into(&mut self.why);
     }
 
     /// Commits, and wakes those who wait for changes.

@@ -47,7 +47,14 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::ReportNotEditable
         | Refusal::ReportNotSubmitted
         | Refusal::ReportNotAccepted
-        | Refusal::CompletionDateOutOfRange { .. } => {
+        | Refusal::CompletionDateOutOfRange { .. }
+        | Refusal::EnvelopeBelowEngaged { .. }
+        | Refusal::TerritoryConflict { .. }
+        | Refusal::StateInstalmentReceived
+        | Refusal::StateReportNotSent
+        | Refusal::StateReceiptExceedsGrant { .. }
+        | Refusal::StateReportSent
+        | Refusal::NothingToPublish { .. } => {
             Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
         }
     }

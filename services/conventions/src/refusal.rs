@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nonrecours_kernel::{Blocker, Text, french_date};
+use nonrecours_kernel::{Blocker, InseeCode, Money, Text, french_date};
 use time::Date;
 
 use crate::convention::party::Party;
@@ -53,6 +53,34 @@ pub enum Refusal {
         /// Today in Paris.
         today: Date,
     },
+    /// A vote would leave the envelope below what is engaged, or at nothing.
+    EnvelopeBelowEngaged {
+        /// What is engaged.
+        engaged: Money,
+    },
+    /// A commune enters a territory it is of, or leaves one it is not of.
+    TerritoryConflict {
+        /// Which.
+        insee_code: InseeCode,
+        /// First day of the change.
+        day: Date,
+    },
+    /// The receipt of the State's instalment is recorded already.
+    StateInstalmentReceived,
+    /// The State's balance comes after the territory's report.
+    StateReportNotSent,
+    /// More would be received than the State has granted.
+    StateReceiptExceedsGrant {
+        /// What is still to come.
+        remaining: Money,
+    },
+    /// The sending of the territory's report is recorded already.
+    StateReportSent,
+    /// No convention of the budget year was signed by the day of publication.
+    NothingToPublish {
+        /// That day.
+        day: Date,
+    },
 }
 
 impl Refusal {
@@ -73,6 +101,13 @@ impl Refusal {
             Self::ReportNotSubmitted => "REPORT_NOT_SUBMITTED",
             Self::ReportNotAccepted => "REPORT_NOT_ACCEPTED",
             Self::CompletionDateOutOfRange { .. } => "COMPLETION_DATE_OUT_OF_RANGE",
+            Self::EnvelopeBelowEngaged { .. } => "ENVELOPE_BELOW_ENGAGED",
+            Self::TerritoryConflict { .. } => "TERRITORY_CONFLICT",
+            Self::StateInstalmentReceived => "STATE_INSTALMENT_RECEIVED",
+            Self::StateReportNotSent => "STATE_REPORT_NOT_SENT",
+            Self::StateReceiptExceedsGrant { .. } => "STATE_RECEIPT_EXCEEDS_GRANT",
+            Self::StateReportSent => "STATE_REPORT_SENT",
+            Self::NothingToPublish { .. } => "NOTHING_TO_PUBLISH",
         }
     }
 
@@ -166,6 +201,48 @@ impl Refusal {
                     "La fin des actions doit être comprise entre le {} (entrée en vigueur) et le {} (aujourd'hui).",
                     french_date(*since),
                     french_date(*today)
+                ),
+            ),
+            Self::EnvelopeBelowEngaged { engaged } => Text::new(
+                format!("The envelope must stay above zero, and not below what is engaged ({engaged})."),
+                format!(
+                    "L'enveloppe doit rester supérieure à zéro et au moins égale au montant engagé ({}) : réduisez la \
+                     diminution.",
+                    engaged.french()
+                ),
+            ),
+            Self::TerritoryConflict { insee_code, day } => Text::new(
+                format!("The territory of {day} contradicts this change of the commune {insee_code}."),
+                format!(
+                    "La commune {insee_code} ne peut entrer dans le territoire ou en sortir au {} : vérifiez les dates \
+                     déjà enregistrées pour elle.",
+                    french_date(*day)
+                ),
+            ),
+            Self::StateInstalmentReceived => Text::new(
+                "The receipt of this instalment is recorded already.",
+                "La réception de ce versement de l'État est déjà enregistrée.",
+            ),
+            Self::StateReportNotSent => Text::new(
+                "The State's balance comes after the territory's report, which is not sent.",
+                "Le solde de l'État vient après le bilan du territoire : enregistrez d'abord l'envoi du bilan.",
+            ),
+            Self::StateReceiptExceedsGrant { remaining } => Text::new(
+                format!("Only {remaining} of the State's grant remains to be received."),
+                format!(
+                    "L'État ne doit plus que {} : vérifiez le montant reçu.",
+                    remaining.french()
+                ),
+            ),
+            Self::StateReportSent => Text::new(
+                "The sending of the report is recorded already.",
+                "L'envoi du bilan à l'État est déjà enregistré.",
+            ),
+            Self::NothingToPublish { day } => Text::new(
+                format!("No convention of this budget year was signed by {day}."),
+                format!(
+                    "Aucune convention de cet exercice n'était signée au {} : il n'y a rien à publier.",
+                    french_date(*day)
                 ),
             ),
         }

@@ -1,6 +1,7 @@
 //! What people write, what amounts they give, and what is refused in any of them.
 
 use nonrecours_kernel::{Invalid, Money, screen};
+use time::Date;
 
 /// A text people read: not blank, and without a social security number. Refused with `REQUIRED` or `NIR_FORBIDDEN`.
 pub fn text(value: &str) -> Result<String, Invalid> {
@@ -40,6 +41,11 @@ pub fn duplicate() -> Invalid {
         "this value stands twice",
         "Cette valeur figure deux fois : retirez l'une des deux.",
     )
+}
+
+/// A day that has come. Refused with `DATE_IN_FUTURE`.
+pub fn past(day: Date, today: Date) -> Result<Date, Invalid> {
+    if day <= today { Ok(day) } else { Err(in_future()) }
 }
 
 /// The day has not come yet: `DATE_IN_FUTURE`.

@@ -1,17 +1,29 @@
-//! A territory's programme and its envelopes.
+//! A territory's programme: what it goes by, its envelopes and their votes, its communes.
 
-use nonrecours_kernel::{BudgetYear, InseeCode, Money, ProgrammeName, Siret};
-use time::OffsetDateTime;
+use nonrecours_kernel::{BudgetYear, InseeCode, Money, ProgrammeName, Rate, Siret};
+use time::{Date, OffsetDateTime};
+
+use super::territory::Territory;
+use crate::refusal::Refusal;
+
+/// Civil days that a formal notice leaves, unless the programme says otherwise (art. 7).
+pub const DEFAULT_NOTICE_DAYS: i16 = 15;
+/// Share above which a budget deviation is significant, unless the programme says otherwise (art. 8).
+pub const DEFAULT_DEVIATION_RATE: &str = "0.1";
 
 /// A programme as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Programme {
     /// Resource name.
     pub name: ProgrammeName,
-    /// What it was opened with.
+    /// What it goes by.
     pub terms: Terms,
+    /// The communes it covers.
+    pub territory: Territory,
     /// One a budget year, in their order.
     pub envelopes: Vec<Envelope>,
+    /// Every vote on them, by budget year, oldest first.
+    pub votes: Vec<Vote>,
     /// Counts the changes from 1; the running sums of the envelopes do not count.
     pub revision: i64,
     /// When it was opened.
@@ -20,7 +32,7 @@ pub struct Programme {
     pub update_time: OffsetDateTime,
 }
 
-/// What a programme is opened with, besides its envelopes.
+/// What a programme goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// Name people use.
@@ -29,8 +41,117 @@ pub struct Terms {
     pub authority_name: String,
     /// Establishment of the authority.
     pub authority_siret: Siret,
-    /// Communes of the territory; none: every commune.
-    pub commune_codes: Vec<InseeCode>,
+    /// Share above which a budget deviation is significant (art. 8).
+    pub deviation_rate: Rate,
+    /// Civil days that a formal notice leaves (art. 7), 1 to 365.
+    pub notice_days: i16,
+    /// Day by which the reports on a budget year are due; one at most a year.
+    pub report_calendar: Vec<(BudgetYear, Date)>,
+}
+
+/// Changes of what a programme goes by; none: as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Name people use.
+    pub display_name: Option<String>,
+    /// Legal name of the authority.
+    pub authority_name: Option<String>,
+    /// Share above which a budget deviation is significant.
+    pub deviation_rate: Option<Rate>,
+    /// Civil days that a formal notice leaves.
+    pub notice_days: Option<i16>,
+    /// When reports are due.
+    pub report_calendar: Option<Vec<(BudgetYear, Date)>>,
+}
+
+/// A vote on the envelope of a budget year.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// Budget year.
+    pub budget_year: BudgetYear,
+    /// By how much it moves the envelope; not zero.
+    pub amount: Money,
+    /// Day of the vote; only that of a first one may be unknown.
+    pub date: Option<Date>,
+    /// Act of the vote; only that of a first one may be blank.
+    pub act_reference: String,
+    /// Who recorded it.
+    pub recorded_by: String,
+    /// When.
+    pub record_time: OffsetDateTime,
+}
+
+impl Programme {
+    /// The envelope of a budget year; none when none was voted.
+    pub fn envelope(&self, year: BudgetYear) -> Option<&Envelope> {
+        self.envelopes.iter().find(|it| it.budget_year == year)
+    }
+
+    /// Other names, thresholds or calendar.
+    pub fn update(self, changes: Changes, now: OffsetDateTime) -> Self {
+        self.changed(now, |programme| {
+            let terms = &mut programme.terms;
+            let Changes {
+                display_name,
+                authority_name,
+                deviation_rate,
+                notice_days,
+                report_calendar,
+            } = changes;
+            replace(&mut terms.display_name, display_name);
+            replace(&mut terms.authority_name, authority_name);
+            replace(&mut terms.deviation_rate, deviation_rate);
+            replace(&mut terms.notice_days, notice_days);
+            replace(&mut terms.report_calendar, report_calendar);
+        })
+    }
+
+    /// One more vote: the first of a budget year opens its envelope. Gives the programme and the envelope after it.
+    pub fn vote(self, vote: Vote, now: OffsetDateTime) -> Result<(Self, Envelope), Refusal> {
+        let year = vote.budget_year;
+        let before = self
+            .envelope(year)
+            .copied()
+            .unwrap_or(Envelope::voted(year, Money::ZERO));
+        let after = before
+            .vote(vote.amount)
+            .ok_or(Refusal::EnvelopeBelowEngaged {
+                engaged: before.engaged,
+            })?;
+        let programme = self.changed(now, |programme| {
+            programme.envelopes.retain(|it| it.budget_year != year);
+            programme.envelopes.push(after);
+            programme.envelopes.sort_by_key(|it| it.budget_year);
+            programme.votes.push(vote);
+            programme.votes.sort_by_key(|it| it.budget_year);
+        });
+        Ok((programme, after))
+    }
+
+    /// Communes that enter and leave from a day on.
+    pub fn change_territory(
+        self,
+        from: Date,
+        entering: &[InseeCode],
+        leaving: &[InseeCode],
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        let territory = self.territory.clone().change(from, entering, leaving)?;
+        Ok(self.changed(now, |programme| programme.territory = territory))
+    }
+
+    fn changed(mut self, now: OffsetDateTime, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self.revision += 1;
+        self.update_time = now;
+        self
+    }
+}
+
+fn replace<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
 }
 
 /// Money voted for one budget year, and what has become of it: 0 ≤ paid ≤ engaged ≤ voted.
@@ -61,6 +182,12 @@ impl Envelope {
     pub fn available(&self) -> Money {
         // Both lie between zero and the largest amount: the difference exists.
         self.voted.checked_sub(self.engaged).unwrap_or(Money::ZERO)
+    }
+
+    /// Moves what is voted; nothing when it would leave less than what is engaged, or no money at all.
+    pub fn vote(self, amount: Money) -> Option<Self> {
+        let voted = self.voted.checked_add(amount)?;
+        (voted.is_positive() && self.engaged <= voted).then_some(Self { voted, ..self })
     }
 
     /// Engages a grant; nothing when it is more than what is available.
@@ -95,18 +222,23 @@ mod tests {
         assert_eq!(engaged.engage(Money::from_cents(1)), None);
         assert_eq!(engaged.pay(Money::from_cents(1_150_001)), None);
         assert_eq!(engaged.pay(Money::from_cents(-1)), None);
+        assert_eq!(engaged.vote(Money::from_cents(-1)), None);
     }
 
     proptest! {
         #[test]
-        fn whatever_is_engaged_and_paid_the_bounds_hold(
+        fn whatever_is_voted_engaged_and_paid_the_bounds_hold(
             voted in 1..10_000_i64,
-            steps in prop::collection::vec((any::<bool>(), -3_000..3_000_i64), 0..40),
+            steps in prop::collection::vec((0..3_u8, -3_000..3_000_i64), 0..40),
         ) {
             let mut envelope = Envelope::voted(year(), Money::from_cents(voted));
-            for (engages, cents) in steps {
+            for (step, cents) in steps {
                 let money = Money::from_cents(cents);
-                let next = if engages { envelope.engage(money) } else { envelope.pay(money) };
+                let next = match step {
+                    0 => envelope.vote(money),
+                    1 => envelope.engage(money),
+                    _ => envelope.pay(money),
+                };
                 envelope = next.unwrap_or(envelope);
                 prop_assert!(Money::ZERO <= envelope.paid);
                 prop_assert!(envelope.paid <= envelope.engaged);

@@ -3,3 +3,5 @@
 pub mod domain;
 pub mod rpc;
 pub mod store;
+pub mod territory;
+pub mod wire;

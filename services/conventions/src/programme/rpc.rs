@@ -1,28 +1,24 @@
 //! Programmes over gRPC.
 
-use nonrecours_contracts::conventions::{
-    self as wire, CreateProgrammeRequest, GetProgrammeRequest, ListProgrammesRequest,
-    ListProgrammesResponse,
-    programme_service_server::{ProgrammeService, ProgrammeServiceServer},
+use nonrecours_contracts::{
+    Mutation,
+    conventions::{
+        self as wire, ChangeTerritoryRequest, CreateProgrammeRequest, GetProgrammeRequest,
+        ListProgrammesRequest, ListProgrammesResponse, UpdateProgrammeRequest, VoteEnvelopeRequest,
+        programme_service_server::{ProgrammeService, ProgrammeServiceServer},
+    },
 };
-use nonrecours_kernel::{BudgetYear, IdSource, ProgrammeName};
-use nonrecours_pg::{Change, Db};
-use nonrecours_rpc::{
-    Check, Failure, Page,
-    convert::{money, to_money, to_timestamp},
-    etag, field, open,
-};
+use nonrecours_kernel::{IdSource, ProgrammeName, paris_date};
+use nonrecours_pg::{Change, Db, Tx};
+use nonrecours_rpc::{Check, Page, etag, field, open};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    domain::{Envelope, Programme, Terms},
-    store,
+    domain::{Programme, Vote},
+    store, wire::{self as form, message},
 };
-use crate::{
-    error::Error,
-    text::{duplicate, positive, text},
-};
+use crate::error::Error;
 
 /// The programme service.
 pub struct Programmes {
@@ -42,7 +38,7 @@ impl Programmes {
     ) -> Result<wire::Programme, Error> {
         let (caller, request) = open(request)?;
         let scope = caller.scope();
-        let (terms, envelopes) = command(&request)?;
+        let opening = form::opening(&request, paris_date(self.db.clock().now()))?;
         let mut tx = self.db.begin(&scope).await?;
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
@@ -51,8 +47,14 @@ impl Programmes {
             name: ProgrammeName {
                 programme: self.ids.next(),
             },
-            terms,
-            envelopes,
+            terms: opening.terms,
+            territory: opening.territory,
+            envelopes: opening.envelopes,
+            votes: opening
+                .first_votes
+                .into_iter()
+                .map(|vote| vote.recorded(tx.actor(), tx.now()))
+                .collect(),
             revision: 1,
             create_time: tx.now(),
             update_time: tx.now(),
@@ -66,21 +68,70 @@ impl Programmes {
                 None => Err(refusal),
             };
         }
-        let name = programme.name.to_string();
-        let change = Change {
-            kind: "programme.created",
-            operator: None,
-            name: &name,
-            revision: programme.revision,
-        };
-        Ok(tx.finish(&request, change, message(&programme)).await?)
+        finish(tx, &request, "programme.created", &programme).await
+    }
+
+    async fn update(
+        &self,
+        request: Request<UpdateProgrammeRequest>,
+    ) -> Result<wire::Programme, Error> {
+        let (caller, request) = open(request)?;
+        let given = request.programme.clone().unwrap_or_default();
+        let name: ProgrammeName = field("programme.name", &given.name)?;
+        let changes = form::changes(&request, &given)?;
+        let mut tx = self.db.begin(&caller.scope()).await?;
+        let programme = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&given.etag, programme.revision)?;
+        let programme = programme.update(changes, tx.now());
+        store::update(&mut tx, &programme).await?;
+        finish(tx, &request, "programme.updated", &programme).await
+    }
+
+    async fn vote(&self, request: Request<VoteEnvelopeRequest>) -> Result<wire::Programme, Error> {
+        let (caller, request) = open(request)?;
+        let name: ProgrammeName = field("name", &request.name)?;
+        let vote = form::vote(&request, paris_date(self.db.clock().now()))?;
+        let mut tx = self.db.begin(&caller.scope()).await?;
+        let programme = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, programme.revision)?;
+        let vote: Vote = vote.recorded(tx.actor(), tx.now());
+        tx.because(&vote.act_reference);
+        let (programme, envelope) = programme.vote(vote, tx.now())?;
+        store::vote(&mut tx, &programme, &envelope).await?;
+        finish(tx, &request, "programme.voted", &programme).await
+    }
+
+    async fn change_territory(
+        &self,
+        request: Request<ChangeTerritoryRequest>,
+    ) -> Result<wire::Programme, Error> {
+        let (caller, request) = open(request)?;
+        let name: ProgrammeName = field("name", &request.name)?;
+        let moves = form::territory_change(&request)?;
+        let mut tx = self.db.begin(&caller.scope()).await?;
+        let programme = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, programme.revision)?;
+        let programme =
+            programme.change_territory(moves.from, &moves.entering, &moves.leaving, tx.now())?;
+        store::change_territory(&mut tx, &programme).await?;
+        finish(tx, &request, "programme.territory_changed", &programme).await
     }
 
     async fn get(&self, request: Request<GetProgrammeRequest>) -> Result<wire::Programme, Error> {
         let (caller, request) = open(request)?;
         let name: ProgrammeName = field("name", &request.name)?;
         let mut tx = self.db.read(&caller.scope()).await?;
-        Ok(message(&store::get(&mut tx, &name).await?))
+        let programme = store::get(&mut tx, &name).await?;
+        Ok(message(&programme, paris_date(tx.now())))
     }
 
     async fn list(
@@ -91,11 +142,12 @@ impl Programmes {
         Check::of(&request).finish(|| Some(()))?;
         let page = Page::read(&["ListProgrammes"], request.page_size, &request.page_token)?;
         let mut tx = self.db.read(&caller.scope()).await?;
+        let today = paris_date(tx.now());
         let rows = store::list(&mut tx, page.after::<Uuid>()?, page.limit()).await?;
         let (rows, next_page_token) =
             page.cut(rows, |programme| programme.name.programme.to_string());
         Ok(ListProgrammesResponse {
-            programmes: rows.iter().map(message).collect(),
+            programmes: rows.iter().map(|it| message(it, today)).collect(),
             next_page_token,
         })
     }
@@ -123,89 +175,42 @@ impl ProgrammeService for Programmes {
     ) -> Result<Response<ListProgrammesResponse>, Status> {
         Ok(Response::new(self.list(request).await?))
     }
-}
 
-fn command(request: &CreateProgrammeRequest) -> Result<(Terms, Vec<Envelope>), Failure> {
-    let mut check = Check::of(request);
-    let command = request.programme.as_ref().and_then(|programme| {
-        let terms = terms(&mut check, programme);
-        let envelopes = envelopes(&mut check, &programme.envelopes);
-        Some((terms?, envelopes?))
-    });
-    check.finish(|| command)
-}
-
-fn terms(check: &mut Check, programme: &wire::Programme) -> Option<Terms> {
-    let display_name = check.take("programme.display_name", text(&programme.display_name));
-    let authority_name = check.take("programme.authority_name", text(&programme.authority_name));
-    let authority_siret = check.parse("programme.authority_siret", &programme.authority_siret);
-    let mut commune_codes = Vec::new();
-    for (index, code) in programme.commune_codes.iter().enumerate() {
-        let path = format!("programme.commune_codes[{index}]");
-        match check.parse(&path, code) {
-            Some(code) if commune_codes.contains(&code) => check.refuse(&path, duplicate()),
-            code => commune_codes.extend(code),
-        }
+    async fn update_programme(
+        &self,
+        request: Request<UpdateProgrammeRequest>,
+    ) -> Result<Response<wire::Programme>, Status> {
+        Ok(Response::new(self.update(request).await?))
     }
-    Some(Terms {
-        display_name: display_name?,
-        authority_name: authority_name?,
-        authority_siret: authority_siret?,
-        commune_codes,
-    })
+
+    async fn vote_envelope(
+        &self,
+        request: Request<VoteEnvelopeRequest>,
+    ) -> Result<Response<wire::Programme>, Status> {
+        Ok(Response::new(self.vote(request).await?))
+    }
+
+    async fn change_territory(
+        &self,
+        request: Request<ChangeTerritoryRequest>,
+    ) -> Result<Response<wire::Programme>, Status> {
+        Ok(Response::new(self.change_territory(request).await?))
+    }
 }
 
-fn envelopes(check: &mut Check, given: &[wire::Envelope]) -> Option<Vec<Envelope>> {
-    let mut envelopes: Vec<Option<Envelope>> = Vec::new();
-    for (index, envelope) in given.iter().enumerate() {
-        let path = |name| format!("programme.envelopes[{index}].{name}");
-        let year = check.take(&path("budget_year"), BudgetYear::new(envelope.budget_year));
-        let voted = check.take(
-            &path("voted_amount"),
-            money(envelope.voted_amount.as_ref()).and_then(positive),
-        );
-        if year.is_some()
-            && envelopes
-                .iter()
-                .flatten()
-                .any(|it| Some(it.budget_year) == year)
-        {
-            check.refuse(&path("budget_year"), duplicate());
-        }
-        envelopes.push(
-            year.zip(voted)
-                .map(|(year, voted)| Envelope::voted(year, voted)),
-        );
-    }
-    let mut envelopes: Vec<Envelope> = envelopes.into_iter().collect::<Option<_>>()?;
-    envelopes.sort_by_key(|envelope| envelope.budget_year);
-    Some(envelopes)
-}
-
-fn message(programme: &Programme) -> wire::Programme {
-    let terms = &programme.terms;
-    wire::Programme {
-        name: programme.name.to_string(),
-        display_name: terms.display_name.clone(),
-        authority_name: terms.authority_name.clone(),
-        authority_siret: terms.authority_siret.to_string(),
-        commune_codes: terms
-            .commune_codes
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        envelopes: programme
-            .envelopes
-            .iter()
-            .map(|envelope| wire::Envelope {
-                budget_year: i32::from(envelope.budget_year.get()),
-                voted_amount: Some(to_money(envelope.voted)),
-                engaged_amount: Some(to_money(envelope.engaged)),
-                paid_amount: Some(to_money(envelope.paid)),
-            })
-            .collect(),
-        create_time: Some(to_timestamp(programme.create_time)),
-        update_time: Some(to_timestamp(programme.update_time)),
-        etag: etag::of(programme.revision),
-    }
+async fn finish<Q: Mutation>(
+    tx: Tx,
+    request: &Q,
+    kind: &'static str,
+    programme: &Programme,
+) -> Result<wire::Programme, Error> {
+    let message = message(programme, paris_date(tx.now()));
+    let name = message.name.clone();
+    let change = Change {
+        kind,
+        operator: None,
+        name: &name,
+        revision: programme.revision,
+    };
+    Ok(tx.finish(request, change, message).await?)
 }

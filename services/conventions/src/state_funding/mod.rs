@@ -1,0 +1,5 @@
+//! What the State gives the programme itself.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;
