@@ -6,14 +6,18 @@
 
 mod act;
 mod activity_report;
+mod agenda;
 mod config;
 mod convention;
 mod error;
 mod follow;
 mod framework_convention;
+mod open_data;
 mod operator;
 mod programme;
+mod programme_report;
 mod refusal;
+mod state_funding;
 mod stored;
 mod text;
 
@@ -24,9 +28,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    act::rpc::Acts, activity_report::rpc::ActivityReports, convention::rpc::Conventions,
-    framework_convention::rpc::FrameworkConventions, operator::rpc::Operators,
-    programme::rpc::Programmes,
+    act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
+    convention::rpc::Conventions, framework_convention::rpc::FrameworkConventions,
+    open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
+    programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -57,6 +62,10 @@ pub async fn serve(
         server
             .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
             .add(Programmes::server(db.clone(), ids.clone()))
+            .add(ProgrammeReports::server(db.clone()))
+            .add(StateFundings::server(db.clone(), ids.clone()))
+            .add(OpenData::server(db.clone(), ids.clone()))
+            .add(Agenda::server(db.clone()))
             .add(FrameworkConventions::server(db.clone(), ids.clone()))
             .add(Operators::server(db.clone(), ids.clone()))
             .add(Conventions::server(db.clone(), ids.clone()))

@@ -1,0 +1,71 @@
+//! The sums of a programme in the database.
+
+use nonrecours_kernel::{BudgetYear, Id, OperatorName, ProgrammeName};
+use nonrecours_pg::{self as pg, Tx};
+use nonrecours_rpc::Failure;
+
+use super::domain::{Figures, OperatorRollUp};
+use crate::{error::Error, stored::money};
+
+/// Operators that a roll-up holds at most; a territory has some dozens.
+const MAX_OPERATORS: usize = 5_000;
+
+/// The sums of each operator with a convention signed for the budget year, by legal name.
+pub async fn roll_up(
+    tx: &mut Tx,
+    programme: &ProgrammeName,
+    year: BudgetYear,
+) -> Result<Vec<OperatorRollUp>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT operator.operator_id, operator.legal_name, count(*) AS "conventions!",
+                  count(report.activity_report_id) AS "accepted_reports!", sum(convention.grant_amount) AS "granted!",
+                  sum(convention.paid_amount) AS "paid!", coalesce(sum(report.spent_amount), 0) AS "spent!",
+                  coalesce(sum(report.persons_spotted), 0)::bigint AS "persons_spotted!",
+                  coalesce(sum(report.persons_supported), 0)::bigint AS "persons_supported!",
+                  coalesce(sum(report.entitlements_opened), 0)::bigint AS "entitlements_opened!",
+                  coalesce(sum(report.yearly_amount_opened), 0) AS "yearly_amount_opened!",
+                  coalesce(sum(report.sessions_held), 0)::bigint AS "sessions_held!"
+           FROM convention
+           JOIN operator USING (operator_id)
+           LEFT JOIN activity_report AS report
+                ON report.operator_id = convention.operator_id AND report.convention_id = convention.convention_id
+                   AND report.state = 'ACCEPTED'
+           WHERE convention.programme_id = $1 AND convention.budget_year = $2 AND convention.in_force_time IS NOT NULL
+           GROUP BY operator.operator_id
+           ORDER BY operator.legal_name, operator.operator_id
+           LIMIT $3"#,
+        programme.programme.uuid(),
+        year.get(),
+        i64::try_from(MAX_OPERATORS + 1).unwrap_or(i64::MAX)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    if rows.len() > MAX_OPERATORS {
+        return Err(Error::from(Failure::bug(
+            "a programme with more operators than a roll-up holds",
+        )));
+    }
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            Ok(OperatorRollUp {
+                name: OperatorName {
+                    operator: Id::from_uuid(row.operator_id),
+                },
+                legal_name: row.legal_name,
+                figures: Figures {
+                    conventions: row.conventions,
+                    accepted_reports: row.accepted_reports,
+                    grant: money(row.granted)?,
+                    paid: money(row.paid)?,
+                    spent: money(row.spent)?,
+                    persons_spotted: row.persons_spotted,
+                    persons_supported: row.persons_supported,
+                    entitlements_opened: row.entitlements_opened,
+                    yearly_amount_opened: money(row.yearly_amount_opened)?,
+                    sessions_held: row.sessions_held,
+                },
+            })
+        })
+        .collect::<Result<_, pg::Error>>()?)
+}
