@@ -9,10 +9,20 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 1] = [(
-    "nonrecours.followup.v1.IndicatorService.GetIndicators",
-    "a calculation: nothing of it is stored, so it has no name",
-)];
+const NO_RESOURCE: [(&str, &str); 3] = [
+    (
+        "nonrecours.conventions.v1.OpenDataService.ExportGrants",
+        "a file drawn from what is stored, which has no name of its own",
+    ),
+    (
+        "nonrecours.conventions.v1.ProgrammeReportService.GetProgrammeReport",
+        "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.followup.v1.IndicatorService.GetIndicators",
+        "a calculation: nothing of it is stored, so it has no name",
+    ),
+];
 
 #[test]
 fn every_mutation_carries_a_request_id() {

@@ -72,6 +72,11 @@ pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
         money(convention.grant_amount.as_ref())?.french(),
         money(convention.paid_amount.as_ref())?.french(),
     );
+    let programme = convention
+        .framework_convention
+        .split("/frameworkConventions/")
+        .next();
+    println!("programme : {}", programme.unwrap_or_default());
     for blocker in &convention.signing_blockers {
         println!("  • {} — {}", blocker.reason, blocker.message_fr);
     }
@@ -86,7 +91,8 @@ pub async fn indicators(state: &State, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn client(state: &State) -> anyhow::Result<Client> {
+/// The suite that runs, as the programme officer sees it.
+pub(crate) fn client(state: &State) -> anyhow::Result<Client> {
     let addresses = Addresses {
         conventions: state.conventions.clone(),
         followup: state.followup.clone(),
@@ -96,7 +102,7 @@ fn client(state: &State) -> anyhow::Result<Client> {
 }
 
 /// The refusal as its reader should see it.
-fn in_french(status: Status) -> anyhow::Error {
+pub(crate) fn in_french(status: Status) -> anyhow::Error {
     let details = nonrecours_rpc::details::Details::of(&status);
     if details.french.is_empty() {
         anyhow::anyhow!("{status}")

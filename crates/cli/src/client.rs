@@ -6,10 +6,14 @@ use nonrecours_contracts::{
     conventions::{
         act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
+        agenda_service_client::AgendaServiceClient,
         convention_service_client::ConventionServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
+        open_data_service_client::OpenDataServiceClient,
         operator_service_client::OperatorServiceClient,
+        programme_report_service_client::ProgrammeReportServiceClient,
         programme_service_client::ProgrammeServiceClient,
+        state_funding_service_client::StateFundingServiceClient,
     },
     feed::change_feed_service_client::ChangeFeedServiceClient,
     followup::{
@@ -91,6 +95,10 @@ clients! {
     conventions: ConventionServiceClient on conventions;
     acts: ActServiceClient on conventions;
     activity_reports: ActivityReportServiceClient on conventions;
+    agenda: AgendaServiceClient on conventions;
+    open_data: OpenDataServiceClient on conventions;
+    programme_reports: ProgrammeReportServiceClient on conventions;
+    state_fundings: StateFundingServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

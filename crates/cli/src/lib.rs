@@ -7,6 +7,7 @@ pub mod example;
 pub mod issuer;
 pub mod journey;
 pub mod print;
+pub mod programme;
 pub mod state;
 pub mod suite;
 pub mod trace_tree;

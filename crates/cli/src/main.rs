@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use nonrecours_cli::{
-    ask, demo, issuer,
+    ask, demo, issuer, programme,
     state::{DEFAULT_STATE, State},
     up,
 };
@@ -60,6 +60,31 @@ enum Command {
     Indicators {
         /// `operators/{operator}/conventions/{convention}`.
         convention: String,
+    },
+    /// Show what is due for a programme or an operator, overdue things first.
+    Agenda {
+        /// `programmes/{programme}` or `operators/{operator}`.
+        parent: String,
+        /// Last day looked at, e.g. 2026-01-31; otherwise three months from today.
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// Show what all operators of a programme did and spent in a budget year.
+    RollUp {
+        /// `programmes/{programme}`.
+        programme: String,
+        /// Budget year.
+        year: i32,
+    },
+    /// Write the grants of a budget year as the open data file (SCDL "subventions").
+    OpenData {
+        /// `programmes/{programme}`.
+        programme: String,
+        /// Budget year.
+        year: i32,
+        /// File to write; otherwise the standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
 }
 
@@ -124,6 +149,19 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<()> {
         Command::Show { convention } => ask::show(&State::read(&cli.state)?, &convention).await,
         Command::Indicators { convention } => {
             ask::indicators(&State::read(&cli.state)?, &convention).await
+        }
+        Command::Agenda { parent, until } => {
+            programme::agenda(&State::read(&cli.state)?, &parent, until.as_deref()).await
+        }
+        Command::RollUp { programme, year } => {
+            programme::roll_up(&State::read(&cli.state)?, &programme, year).await
+        }
+        Command::OpenData {
+            programme,
+            year,
+            out,
+        } => {
+            programme::open_data(&State::read(&cli.state)?, &programme, year, out.as_deref()).await
         }
     }
 }

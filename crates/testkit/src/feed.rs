@@ -50,6 +50,7 @@ impl ScriptedFeed {
                     value: snapshot.encode_to_vec(),
                 }),
                 cursor: cursor(position),
+                ..Change::default()
             });
         });
     }

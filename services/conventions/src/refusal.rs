@@ -204,7 +204,9 @@ impl Refusal {
                 ),
             ),
             Self::EnvelopeBelowEngaged { engaged } => Text::new(
-                format!("The envelope must stay above zero, and not below what is engaged ({engaged})."),
+                format!(
+                    "The envelope must stay above zero, and not below what is engaged ({engaged})."
+                ),
                 format!(
                     "L'enveloppe doit rester supérieure à zéro et au moins égale au montant engagé ({}) : réduisez la \
                      diminution.",
@@ -212,7 +214,9 @@ impl Refusal {
                 ),
             ),
             Self::TerritoryConflict { insee_code, day } => Text::new(
-                format!("The territory of {day} contradicts this change of the commune {insee_code}."),
+                format!(
+                    "The territory of {day} contradicts this change of the commune {insee_code}."
+                ),
                 format!(
                     "La commune {insee_code} ne peut entrer dans le territoire ou en sortir au {} : vérifiez les dates \
                      déjà enregistrées pour elle.",

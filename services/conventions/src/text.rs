@@ -45,7 +45,11 @@ pub fn duplicate() -> Invalid {
 
 /// A day that has come. Refused with `DATE_IN_FUTURE`.
 pub fn past(day: Date, today: Date) -> Result<Date, Invalid> {
-    if day <= today { Ok(day) } else { Err(in_future()) }
+    if day <= today {
+        Ok(day)
+    } else {
+        Err(in_future())
+    }
 }
 
 /// The day has not come yet: `DATE_IN_FUTURE`.

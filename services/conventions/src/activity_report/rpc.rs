@@ -206,6 +206,7 @@ impl ActivityReports {
             return Ok(earlier);
         }
         etag::check(&request.etag, report.revision)?;
+        tx.because(&correction);
         let report = report.return_for(correction, tx.now())?;
         store::update(&mut tx, &report).await?;
         finish(tx, &request, "activity_report.returned", &report).await

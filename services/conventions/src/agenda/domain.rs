@@ -160,7 +160,12 @@ fn of_convention(convention: &ConventionFacts, add: &mut impl FnMut(Date, Kind, 
             format!("Hand in the activity report of \"{title}\"."),
             format!("Remettre le bilan de la convention « {title} »."),
         );
-        add(convention.report_due, Kind::ActivityReport, name.clone(), text);
+        add(
+            convention.report_due,
+            Kind::ActivityReport,
+            name.clone(),
+            text,
+        );
     }
     if convention.unpublished {
         let day = months_after(convention.signature, PUBLICATION_MONTHS);
@@ -173,7 +178,11 @@ fn of_convention(convention: &ConventionFacts, add: &mut impl FnMut(Date, Kind, 
         );
         add(day, Kind::GrantPublication, name.clone(), text);
     }
-    if let Some(rest) = convention.grant.checked_sub(convention.paid).filter(|it| it.is_positive()) {
+    if let Some(rest) = convention
+        .grant
+        .checked_sub(convention.paid)
+        .filter(|it| it.is_positive())
+    {
         let (year, last) = (convention.budget_year, convention.budget_year.last_day());
         let text = Text::new(
             format!("The budget year {year} ends; {rest} of \"{title}\" is not paid."),
@@ -190,7 +199,9 @@ fn of_convention(convention: &ConventionFacts, add: &mut impl FnMut(Date, Kind, 
                 rest.french()
             ),
         );
-        let limit = last.checked_add(Duration::days(LAST_ORDER_DAYS)).unwrap_or(Date::MAX);
+        let limit = last
+            .checked_add(Duration::days(LAST_ORDER_DAYS))
+            .unwrap_or(Date::MAX);
         add(limit, Kind::LastPaymentOrder, name, text);
     }
 }
@@ -203,7 +214,10 @@ fn of_act(act: &ActFacts, add: &mut impl FnMut(Date, Kind, String, Text)) {
     let (id, name) = (&act.act_id, act.name.to_string());
     if !act.transmitted {
         let text = Text::new(
-            format!("Transmit the act {id} of {} to the prefecture.", act.party.english()),
+            format!(
+                "Transmit the act {id} of {} to the prefecture.",
+                act.party.english()
+            ),
             format!(
                 "Transmettre au contrôle de légalité l'acte {id} qui habilite {}.",
                 act.party.french()
@@ -249,7 +263,12 @@ fn of_funding(funding: &StateFunding, add: &mut impl FnMut(Date, Kind, String, T
                 expected.french()
             ),
         );
-        add(terms.expected_date(kind), Kind::StateInstalment, name.clone(), text);
+        add(
+            terms.expected_date(kind),
+            Kind::StateInstalment,
+            name.clone(),
+            text,
+        );
     }
 }
 

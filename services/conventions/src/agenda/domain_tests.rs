@@ -43,7 +43,11 @@ fn a_convention_has_its_report_its_publication_and_its_budget_year() {
     );
     assert_eq!(days(&facts, today, date!(2025 - 12 - 30)), []);
     // On the day itself nothing is overdue yet.
-    assert!(days(&facts, date!(2025 - 12 - 31), date!(2025 - 12 - 31)).iter().all(|it| !it.2));
+    assert!(
+        days(&facts, date!(2025 - 12 - 31), date!(2025 - 12 - 31))
+            .iter()
+            .all(|it| !it.2)
+    );
     let done = Facts {
         conventions: vec![ConventionFacts {
             reported: true,
@@ -59,7 +63,9 @@ fn a_convention_has_its_report_its_publication_and_its_budget_year() {
 #[test]
 fn an_act_is_called_to_mind_until_it_is_transmitted_and_published() {
     let act = |transmitted, published| ActFacts {
-        name: format!("operators/{ID}/conventions/{ID}/acts/{ID}").parse().unwrap(),
+        name: format!("operators/{ID}/conventions/{ID}/acts/{ID}")
+            .parse()
+            .unwrap(),
         party: Party::Operator,
         act_id: "062-216202630-20250929-25D045-DE".into(),
         decision: date!(2024 - 02 - 14),
@@ -73,9 +79,15 @@ fn an_act_is_called_to_mind_until_it_is_transmitted_and_published() {
     let day = date!(2024 - 02 - 29);
     assert_eq!(
         days(&of(act(false, false)), day, day),
-        [(day, Kind::ActTransmission, false), (day, Kind::ActPublication, false)]
+        [
+            (day, Kind::ActTransmission, false),
+            (day, Kind::ActPublication, false)
+        ]
     );
-    assert_eq!(days(&of(act(true, false)), day, day), [(day, Kind::ActPublication, false)]);
+    assert_eq!(
+        days(&of(act(true, false)), day, day),
+        [(day, Kind::ActPublication, false)]
+    );
     assert_eq!(days(&of(act(true, true)), day, day), []);
 }
 

@@ -36,9 +36,15 @@ impl Agenda {
     async fn list(&self, request: Request<ListDueRequest>) -> Result<ListDueResponse, Error> {
         let (caller, request) = open(request)?;
         let (operator, programme) = if request.parent.starts_with(OPERATORS) {
-            (Some(field::<OperatorName>("parent", &request.parent)?), None)
+            (
+                Some(field::<OperatorName>("parent", &request.parent)?),
+                None,
+            )
         } else {
-            (None, Some(field::<ProgrammeName>("parent", &request.parent)?))
+            (
+                None,
+                Some(field::<ProgrammeName>("parent", &request.parent)?),
+            )
         };
         let scope = match operator {
             Some(operator) => caller.reach(operator.operator)?,

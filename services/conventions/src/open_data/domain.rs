@@ -65,7 +65,11 @@ pub fn csv(grants: &[Grant]) -> Result<Vec<u8>, csv::Error> {
             &object(&grant.title),
             &grant.amount.to_string(),
             "aide en numéraire",
-            if grant.instalments > 1 { "échelonné" } else { "unique" },
+            if grant.instalments > 1 {
+                "échelonné"
+            } else {
+                "unique"
+            },
             // A period that would end before it begins is that one day.
             &format!("{}_{}", grant.signature, grant.end.max(grant.signature)),
             "",
@@ -74,7 +78,9 @@ pub fn csv(grants: &[Grant]) -> Result<Vec<u8>, csv::Error> {
             "1",
         ])?;
     }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
 }
 
 fn object(title: &str) -> String {

@@ -1,6 +1,6 @@
 //! Operators: communes, CCAS, associations and other bodies.
 
-use nonrecours_kernel::{InseeCode, OperatorName, Siret, Warning, insee_warning};
+use nonrecours_kernel::{InseeCode, OperatorName, Siret, Text, Warning, insee_warning};
 use time::OffsetDateTime;
 
 /// An operator as it stands.
@@ -44,6 +44,18 @@ impl Terms {
             .map(|remark| Warning::at("operator.insee_code", remark))
             .into_iter()
             .collect()
+    }
+}
+
+/// The operator's commune is of no programme's territory today: unusual, accepted all the same.
+pub fn outside_territory() -> Warning {
+    Warning {
+        field: "operator.insee_code".to_owned(),
+        reason: "COMMUNE_OUTSIDE_TERRITORY",
+        text: Text::new(
+            "The commune is of no programme's territory today.",
+            "Cette commune n'appartient aujourd'hui au territoire d'aucun programme : vérifiez le code, ou le territoire.",
+        ),
     }
 }
 

@@ -5,8 +5,8 @@ use nonrecours_contracts::conventions::{
     ListOperatorsResponse,
     operator_service_server::{OperatorService, OperatorServiceServer},
 };
-use nonrecours_kernel::{IdSource, Invalid, OperatorName};
-use nonrecours_pg::{Change, Db};
+use nonrecours_kernel::{IdSource, Invalid, OperatorName, paris_date};
+use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{
     Check, Failure, Page,
     convert::{to_timestamp, to_warning},
@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    domain::{Category, Operator, Terms},
+    domain::{Category, Operator, Terms, outside_territory},
     store,
 };
 use crate::{
@@ -72,7 +72,8 @@ impl Operators {
             name: &name,
             revision: operator.revision,
         };
-        Ok(tx.finish(&request, change, message(&operator)).await?)
+        let message = one(&mut tx, &operator).await?;
+        Ok(tx.finish(&request, change, message).await?)
     }
 
     async fn get(&self, request: Request<GetOperatorRequest>) -> Result<wire::Operator, Error> {
@@ -80,7 +81,8 @@ impl Operators {
         let name: OperatorName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         let mut tx = self.db.read(&scope).await?;
-        Ok(message(&store::get(&mut tx, &name).await?))
+        let operator = store::get(&mut tx, &name).await?;
+        one(&mut tx, &operator).await
     }
 
     async fn list(
@@ -96,7 +98,7 @@ impl Operators {
         let rows = store::list(&mut tx, scope.operator(), after, page.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |operator| operator.name.operator.to_string());
         Ok(ListOperatorsResponse {
-            operators: rows.iter().map(message).collect(),
+            operators: shown(&mut tx, &rows).await?,
             next_page_token,
         })
     }
@@ -166,6 +168,26 @@ fn to_category(category: Category) -> wire::OperatorCategory {
         Category::Association => wire::OperatorCategory::Association,
         Category::OtherPrivate => wire::OperatorCategory::OtherPrivate,
     }
+}
+
+/// The operators as answers show them: with what is unusual about them today, in their order.
+async fn shown(tx: &mut Tx, operators: &[Operator]) -> Result<Vec<wire::Operator>, Error> {
+    let outside = store::outside_territory(tx, operators, paris_date(tx.now())).await?;
+    let shown = operators.iter().map(|operator| {
+        let mut message = message(operator);
+        if outside.contains(&operator.terms.insee_code) {
+            message.warnings.push(to_warning(&outside_territory()));
+        }
+        message
+    });
+    Ok(shown.collect())
+}
+
+async fn one(tx: &mut Tx, operator: &Operator) -> Result<wire::Operator, Error> {
+    let mut messages = shown(tx, std::slice::from_ref(operator)).await?;
+    Ok(messages
+        .pop()
+        .ok_or_else(|| Failure::bug("an operator without an answer"))?)
 }
 
 fn message(operator: &Operator) -> wire::Operator {

@@ -1,9 +1,9 @@
 //! Operators in the database.
 
-use nonrecours_kernel::{Id, OperatorId, OperatorName, Text};
+use nonrecours_kernel::{Id, InseeCode, OperatorId, OperatorName, Text};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::domain::{Category, Operator, Terms};
@@ -78,6 +78,38 @@ pub async fn list(
     Ok(rows
         .into_iter()
         .map(Operator::try_from)
+        .collect::<Result<_, _>>()?)
+}
+
+/// The communes of these operators that are of no programme's territory that day; none while a programme accepts every
+/// commune, or there is no programme yet.
+pub async fn outside_territory(
+    tx: &mut Tx,
+    operators: &[Operator],
+    day: Date,
+) -> Result<Vec<InseeCode>, Error> {
+    let codes: Vec<&str> = operators
+        .iter()
+        .map(|operator| operator.terms.insee_code.as_str())
+        .collect();
+    let rows = sqlx::query_scalar!(
+        r#"SELECT DISTINCT code AS "code!" FROM UNNEST($1::text[]) AS code
+           WHERE EXISTS (SELECT FROM territory_commune)
+             AND NOT EXISTS (SELECT FROM programme
+                             WHERE NOT EXISTS (SELECT FROM territory_commune AS its
+                                               WHERE its.programme_id = programme.programme_id))
+             AND NOT EXISTS (SELECT FROM territory_commune AS commune
+                             WHERE commune.insee_code = code
+                               AND (commune.valid_from IS NULL OR commune.valid_from <= $2)
+                               AND (commune.valid_to IS NULL OR $2 < commune.valid_to))"#,
+        &codes as &[&str],
+        day
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|code| parse(code))
         .collect::<Result<_, _>>()?)
 }
 

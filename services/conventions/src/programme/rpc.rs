@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use super::{
     domain::{Programme, Vote},
-    store, wire::{self as form, message},
+    store,
+    wire::{self as form, message},
 };
 use crate::error::Error;
 

@@ -135,7 +135,9 @@ pub async fn vote(tx: &mut Tx, programme: &Programme, envelope: &Envelope) -> Re
         .iter()
         .filter(|vote| vote.budget_year == envelope.budget_year)
         .collect();
-    let last = votes.last().ok_or_else(|| Failure::bug("an envelope without a vote"))?;
+    let last = votes
+        .last()
+        .ok_or_else(|| Failure::bug("an envelope without a vote"))?;
     let number = i32::try_from(votes.len()).map_err(damaged)?;
     write_voted(tx, &programme.name, envelope).await?;
     insert_vote(tx, &programme.name, last, number).await?;

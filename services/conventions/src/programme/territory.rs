@@ -77,12 +77,17 @@ impl Territory {
             stay.ok_or_else(|| conflict(code))?.to = Some(from);
         }
         for code in entering {
-            let still = |stay: &Stay| stay.insee_code == *code && stay.to.is_none_or(|to| from < to);
+            let still =
+                |stay: &Stay| stay.insee_code == *code && stay.to.is_none_or(|to| from < to);
             if self.0.iter().any(still) {
                 return Err(conflict(code));
             }
             // One that left on the very day it entered has a stay of no day: it goes on from there.
-            match self.0.iter_mut().find(|it| it.insee_code == *code && it.from == Some(from)) {
+            match self
+                .0
+                .iter_mut()
+                .find(|it| it.insee_code == *code && it.from == Some(from))
+            {
                 Some(stay) => stay.to = None,
                 None => self.0.push(Stay {
                     insee_code: code.clone(),
@@ -115,7 +120,10 @@ mod tests {
             .and_then(|it| it.change(spring, std::slice::from_ref(&arras), &[]))
             .unwrap();
         let on = |day| territory.on(day).cloned().collect::<Vec<_>>();
-        assert_eq!(on(date!(2025 - 12 - 31)), [arras.clone(), dainville.clone()]);
+        assert_eq!(
+            on(date!(2025 - 12 - 31)),
+            [arras.clone(), dainville.clone()]
+        );
         assert_eq!(on(new_year), [dainville.clone()]);
         assert_eq!(on(spring), [arras.clone(), dainville]);
         for (entering, leaving) in [(vec![arras], vec![]), (vec![], vec![code("62119")])] {

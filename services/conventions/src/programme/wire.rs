@@ -76,7 +76,11 @@ pub fn opening(request: &CreateProgrammeRequest, today: Date) -> Result<Opening,
         let authority_siret = check.parse("programme.authority_siret", &programme.authority_siret);
         let deviation_rate = check.take("programme.deviation_rate", rate(programme));
         let report_calendar = calendar(&mut check, &programme.report_calendar);
-        let communes = communes(&mut check, "programme.commune_codes", &programme.commune_codes);
+        let communes = communes(
+            &mut check,
+            "programme.commune_codes",
+            &programme.commune_codes,
+        );
         let envelopes = envelopes(&mut check, &programme.envelopes, today);
         let (envelopes, first_votes) = envelopes?.into_iter().unzip();
         Some(Opening {
@@ -352,7 +356,9 @@ fn to_envelope(envelope: &Envelope, votes: &[Vote]) -> wire::Envelope {
         paid_amount: Some(to_money(envelope.paid)),
         remaining_amount: Some(to_money(envelope.available())),
         vote_date: first.and_then(|vote| vote.date).map(to_date),
-        act_reference: first.map(|vote| vote.act_reference.clone()).unwrap_or_default(),
+        act_reference: first
+            .map(|vote| vote.act_reference.clone())
+            .unwrap_or_default(),
         votes: votes()
             .map(|vote| wire::EnvelopeVote {
                 amount: Some(to_money(vote.amount)),

@@ -48,7 +48,9 @@ impl Figures {
             paid: self.paid.checked_add(other.paid)?,
             spent: self.spent.checked_add(other.spent)?,
             persons_spotted: self.persons_spotted.checked_add(other.persons_spotted)?,
-            persons_supported: self.persons_supported.checked_add(other.persons_supported)?,
+            persons_supported: self
+                .persons_supported
+                .checked_add(other.persons_supported)?,
             entitlements_opened: self
                 .entitlements_opened
                 .checked_add(other.entitlements_opened)?,
@@ -64,7 +66,9 @@ impl Figures {
 pub fn total(operators: &[OperatorRollUp]) -> Option<Figures> {
     operators
         .iter()
-        .try_fold(Figures::default(), |sum, operator| sum.plus(operator.figures))
+        .try_fold(Figures::default(), |sum, operator| {
+            sum.plus(operator.figures)
+        })
 }
 
 /// What the sums do not say.

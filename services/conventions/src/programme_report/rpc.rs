@@ -46,7 +46,10 @@ impl ProgrammeReports {
         Ok(wire::ProgrammeReport {
             programme: name.to_string(),
             budget_year: i32::from(year.get()),
-            warnings: warnings(&operators, &total).iter().map(to_warning).collect(),
+            warnings: warnings(&operators, &total)
+                .iter()
+                .map(to_warning)
+                .collect(),
             operators: operators
                 .into_iter()
                 .map(|operator| wire::OperatorRollUp {

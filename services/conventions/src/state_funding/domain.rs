@@ -151,7 +151,9 @@ mod tests {
     fn funding(grant: i64) -> StateFunding {
         let id = "0198b2e6-c000-7abc-8def-0123456789ab";
         StateFunding {
-            name: format!("programmes/{id}/stateFundings/{id}").parse().unwrap(),
+            name: format!("programmes/{id}/stateFundings/{id}")
+                .parse()
+                .unwrap(),
             terms: Terms {
                 budget_year: BudgetYear::new(2025).unwrap(),
                 grant: Money::from_cents(grant),

@@ -227,11 +227,18 @@ fn command(request: &CreateStateFundingRequest) -> Result<Terms, Failure> {
         );
         let share = check.take(&path("advance_share"), share(&given.advance_share));
         let mut day = |name, given| {
-            let day = date(given).and_then(|day| year.map_or(Ok(day), |year| not_before(day, year)));
+            let day =
+                date(given).and_then(|day| year.map_or(Ok(day), |year| not_before(day, year)));
             check.take(&path(name), day)
         };
-        let advance_expected = day("advance_expected_date", given.advance_expected_date.as_ref());
-        let balance_expected = day("balance_expected_date", given.balance_expected_date.as_ref());
+        let advance_expected = day(
+            "advance_expected_date",
+            given.advance_expected_date.as_ref(),
+        );
+        let balance_expected = day(
+            "balance_expected_date",
+            given.balance_expected_date.as_ref(),
+        );
         let report_due = day("report_due_date", given.report_due_date.as_ref());
         Some(Terms {
             budget_year: year?,

@@ -3,16 +3,23 @@
 
 mod act;
 mod activity_report;
+mod agenda;
 mod completion;
 mod convention;
 mod follow;
 mod followup;
 mod framework_convention;
+mod history;
 mod isolation;
+mod migration;
+mod open_data;
 mod operator;
 mod programme;
+mod programme_report;
 mod race;
 mod requests;
 mod schema;
 mod signing;
+mod state_funding;
+mod votes;
 mod world;

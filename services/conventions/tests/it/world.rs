@@ -12,10 +12,14 @@ use nonrecours_contracts::{
         OperatorCategory, Party, Programme, RecordActPublicationRequest, SignConventionRequest,
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
+        agenda_service_client::AgendaServiceClient,
         convention_service_client::ConventionServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
+        open_data_service_client::OpenDataServiceClient,
         operator_service_client::OperatorServiceClient,
+        programme_report_service_client::ProgrammeReportServiceClient,
         programme_service_client::ProgrammeServiceClient,
+        state_funding_service_client::StateFundingServiceClient,
     },
     feed::{Change, PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient},
     payments::{PaymentPlan, PaymentPlanState},
@@ -104,6 +108,26 @@ impl World {
 
     pub fn frameworks(&self, token: String) -> FrameworkConventionServiceClient<PeerChannel> {
         FrameworkConventionServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn state_fundings(&self, token: String) -> StateFundingServiceClient<PeerChannel> {
+        StateFundingServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn roll_ups(&self, token: String) -> ProgrammeReportServiceClient<PeerChannel> {
+        ProgrammeReportServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn open_data(&self, token: String) -> OpenDataServiceClient<PeerChannel> {
+        OpenDataServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn agenda(&self, token: String) -> AgendaServiceClient<PeerChannel> {
+        AgendaServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn feed(&self, token: String) -> ChangeFeedServiceClient<PeerChannel> {
+        ChangeFeedServiceClient::new(self.service.channel(token))
     }
 
     pub fn operators(&self, token: String) -> OperatorServiceClient<PeerChannel> {
@@ -239,6 +263,28 @@ impl World {
         };
         let mut client = self.conventions(token);
         Ok(client.sign_convention(request).await?.into_inner())
+    }
+
+    /// A convention in force with an operator of private law, which needs no act.
+    pub async fn signed_by_association(&self, setting: &Setting) -> Convention {
+        let mut request = requests::convention(&setting.parent(), &setting.framework);
+        let terms = request.convention.as_mut().unwrap();
+        terms.signatories[1].empowering_decision_date = Some(requests::date(2025, 9, 29));
+        let mut client = self.conventions(self.tokens.officer());
+        let name = client
+            .create_convention(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .name;
+        let act = self.act(&name, Party::Authority, requests::CUA_ACT).await;
+        self.publish(&act.name).await;
+        self.sign(requests::sign(&name, Party::Operator))
+            .await
+            .unwrap();
+        self.sign(requests::sign(&name, Party::Authority))
+            .await
+            .unwrap()
     }
 
     pub async fn in_force(&self, setting: &Setting) -> Convention {
