@@ -124,7 +124,7 @@ mod tests {
             on(date!(2025 - 12 - 31)),
             [arras.clone(), dainville.clone()]
         );
-        assert_eq!(on(new_year), [dainville.clone()]);
+        assert_eq!(on(new_year), std::slice::from_ref(&dainville));
         assert_eq!(on(spring), [arras.clone(), dainville]);
         for (entering, leaving) in [(vec![arras], vec![]), (vec![], vec![code("62119")])] {
             let refused = territory.clone().change(spring, &entering, &leaving);
