@@ -8,9 +8,14 @@ mod act;
 mod activity_report;
 mod config;
 mod convention;
+mod decision;
+mod dispute;
 mod error;
 mod follow;
+mod formal_notice;
 mod framework_convention;
+mod hearing;
+mod inspection;
 mod operator;
 mod programme;
 mod refusal;
@@ -25,8 +30,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, convention::rpc::Conventions,
-    framework_convention::rpc::FrameworkConventions, operator::rpc::Operators,
-    programme::rpc::Programmes,
+    decision::rpc::Decisions, dispute::rpc::Disputes, formal_notice::rpc::FormalNotices,
+    framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
+    inspection::rpc::Inspections, operator::rpc::Operators, programme::rpc::Programmes,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -61,6 +67,11 @@ pub async fn serve(
             .add(Operators::server(db.clone(), ids.clone()))
             .add(Conventions::server(db.clone(), ids.clone()))
             .add(Acts::server(db.clone(), ids.clone()))
+            .add(FormalNotices::server(db.clone(), ids.clone()))
+            .add(Inspections::server(db.clone(), ids.clone()))
+            .add(Hearings::server(db.clone(), ids.clone()))
+            .add(Decisions::server(db.clone(), ids.clone()))
+            .add(Disputes::server(db.clone(), ids.clone()))
             .add(ActivityReports::server(db, ids, followup))
     })
     .await
