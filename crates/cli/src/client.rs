@@ -7,7 +7,12 @@ use nonrecours_contracts::{
         act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
         convention_service_client::ConventionServiceClient,
+        decision_service_client::DecisionServiceClient,
+        dispute_service_client::DisputeServiceClient,
+        formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
+        hearing_service_client::HearingServiceClient,
+        inspection_service_client::InspectionServiceClient,
         operator_service_client::OperatorServiceClient,
         programme_service_client::ProgrammeServiceClient,
     },
@@ -91,6 +96,11 @@ clients! {
     conventions: ConventionServiceClient on conventions;
     acts: ActServiceClient on conventions;
     activity_reports: ActivityReportServiceClient on conventions;
+    formal_notices: FormalNoticeServiceClient on conventions;
+    inspections: InspectionServiceClient on conventions;
+    hearings: HearingServiceClient on conventions;
+    decisions: DecisionServiceClient on conventions;
+    disputes: DisputeServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

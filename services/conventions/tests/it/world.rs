@@ -12,6 +12,11 @@ use nonrecours_contracts::{
         OperatorCategory, Party, Programme, RecordActPublicationRequest, SignConventionRequest,
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
+        decision_service_client::DecisionServiceClient,
+        dispute_service_client::DisputeServiceClient,
+        formal_notice_service_client::FormalNoticeServiceClient,
+        hearing_service_client::HearingServiceClient,
+        inspection_service_client::InspectionServiceClient,
         convention_service_client::ConventionServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         operator_service_client::OperatorServiceClient,
@@ -120,6 +125,26 @@ impl World {
 
     pub fn reports(&self, token: String) -> ActivityReportServiceClient<PeerChannel> {
         ActivityReportServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn formal_notices(&self, token: String) -> FormalNoticeServiceClient<PeerChannel> {
+        FormalNoticeServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn inspections(&self, token: String) -> InspectionServiceClient<PeerChannel> {
+        InspectionServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn hearings(&self, token: String) -> HearingServiceClient<PeerChannel> {
+        HearingServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn decisions(&self, token: String) -> DecisionServiceClient<PeerChannel> {
+        DecisionServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn disputes(&self, token: String) -> DisputeServiceClient<PeerChannel> {
+        DisputeServiceClient::new(self.service.channel(token))
     }
 
     /// The changes of the service up to the first of this kind about this resource.
