@@ -48,7 +48,11 @@ async fn an_inspection_is_opened_and_closed_with_its_findings() {
     let again = officer.close_inspection(request).await;
     assert_eq!(again.unwrap().into_inner(), closed);
     assert_eq!(
-        precondition(officer.close_inspection(close_inspection(&opened.name)).await),
+        precondition(
+            officer
+                .close_inspection(close_inspection(&opened.name))
+                .await
+        ),
         "INSPECTION_CLOSED"
     );
 }

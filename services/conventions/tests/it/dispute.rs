@@ -39,7 +39,11 @@ async fn an_amicable_attempt_comes_before_the_court() {
     let parent = world.in_force(&setting).await.name;
     let mut manager = world.disputes(world.tokens.manager(setting.operator));
     assert_eq!(
-        reason(manager.create_dispute(dispute(&parent, Party::Authority)).await),
+        reason(
+            manager
+                .create_dispute(dispute(&parent, Party::Authority))
+                .await
+        ),
         "PARTY_NOT_YOURS"
     );
     let mut late = dispute(&parent, Party::Operator);
@@ -82,10 +86,7 @@ async fn an_amicable_attempt_comes_before_the_court() {
         etag: "1".to_owned(),
         ..refer(&name, 11)
     };
-    assert_eq!(
-        reason(officer.refer_dispute(stale).await),
-        "ETAG_MISMATCH"
-    );
+    assert_eq!(reason(officer.refer_dispute(stale).await), "ETAG_MISMATCH");
     let referred = officer.refer_dispute(refer(&name, 11)).await;
     let referred = referred.unwrap().into_inner();
     assert_eq!(referred.state(), DisputeState::InCourt);

@@ -237,23 +237,69 @@ async fn an_operator_reads_its_own_and_the_database_shows_it_no_other() {
         ($client:ident, $get:ident, $list:ident, $get_request:ident, $list_request:ident, $items:ident, $name:expr) => {{
             let mut client = world.$client(own.clone());
             let name = $name.clone();
-            let one = client.$get($get_request { name }).await.unwrap().into_inner();
+            let one = client
+                .$get($get_request { name })
+                .await
+                .unwrap()
+                .into_inner();
             let request = $list_request {
                 parent: parent.clone(),
                 ..$list_request::default()
             };
             let page = client.$list(request.clone()).await.unwrap().into_inner();
             assert_eq!(page.$items, [one]);
-            let other = world.tokens.agent("0198b2e6-c000-7abc-8def-0123456789ff".parse().unwrap());
+            let other = world
+                .tokens
+                .agent("0198b2e6-c000-7abc-8def-0123456789ff".parse().unwrap());
             let mut stranger = world.$client(other);
             assert_eq!(reason(stranger.$list(request).await), "OUT_OF_REACH");
         }};
     }
-    read!(formal_notices, get_formal_notice, list_formal_notices, GetFormalNoticeRequest, ListFormalNoticesRequest, formal_notices, given.name);
-    read!(inspections, get_inspection, list_inspections, GetInspectionRequest, ListInspectionsRequest, inspections, opened.name);
-    read!(hearings, get_hearing, list_hearings, GetHearingRequest, ListHearingsRequest, hearings, heard);
-    read!(decisions, get_decision, list_decisions, GetDecisionRequest, ListDecisionsRequest, decisions, decided.name);
-    read!(disputes, get_dispute, list_disputes, GetDisputeRequest, ListDisputesRequest, disputes, disputed.name);
+    read!(
+        formal_notices,
+        get_formal_notice,
+        list_formal_notices,
+        GetFormalNoticeRequest,
+        ListFormalNoticesRequest,
+        formal_notices,
+        given.name
+    );
+    read!(
+        inspections,
+        get_inspection,
+        list_inspections,
+        GetInspectionRequest,
+        ListInspectionsRequest,
+        inspections,
+        opened.name
+    );
+    read!(
+        hearings,
+        get_hearing,
+        list_hearings,
+        GetHearingRequest,
+        ListHearingsRequest,
+        hearings,
+        heard
+    );
+    read!(
+        decisions,
+        get_decision,
+        list_decisions,
+        GetDecisionRequest,
+        ListDecisionsRequest,
+        decisions,
+        decided.name
+    );
+    read!(
+        disputes,
+        get_dispute,
+        list_disputes,
+        GetDisputeRequest,
+        ListDisputesRequest,
+        disputes,
+        disputed.name
+    );
 
     let app = world.db.app().await;
     for (operator, seen) in [
@@ -266,7 +312,13 @@ async fn an_operator_reads_its_own_and_the_database_shows_it_no_other() {
             .execute(&mut *tx)
             .await
             .unwrap();
-        for table in ["formal_notice", "inspection", "hearing", "decision", "dispute"] {
+        for table in [
+            "formal_notice",
+            "inspection",
+            "hearing",
+            "decision",
+            "dispute",
+        ] {
             let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             let row = sqlx::query(sql).fetch_one(&mut *tx).await.unwrap();
             assert_eq!(row.get::<i64, _>(0), seen, "{table}");
@@ -283,8 +335,16 @@ async fn an_operator_reads_its_own_and_the_database_shows_it_no_other() {
         "UPDATE formal_notice SET sent_date = sent_date",
         "UPDATE hearing SET subject = 'x'",
     ] {
-        let error = sqlx::query(AssertSqlSafe(sql)).execute(&app).await.unwrap_err();
-        let code = error.into_database_error().unwrap().code().unwrap().into_owned();
+        let error = sqlx::query(AssertSqlSafe(sql))
+            .execute(&app)
+            .await
+            .unwrap_err();
+        let code = error
+            .into_database_error()
+            .unwrap()
+            .code()
+            .unwrap()
+            .into_owned();
         assert_eq!(code, "42501", "{sql}");
     }
 }
