@@ -120,5 +120,6 @@ fn state_in_french(convention: &Convention) -> &'static str {
         State::InForce => "en vigueur",
         State::Completed => "actions achevées",
         State::Settled => "soldée",
+        State::Terminated => "résiliée",
     }
 }

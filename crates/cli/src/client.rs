@@ -8,8 +8,13 @@ use nonrecours_contracts::{
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
         convention_service_client::ConventionServiceClient,
+        decision_service_client::DecisionServiceClient,
+        dispute_service_client::DisputeServiceClient,
+        formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         open_data_service_client::OpenDataServiceClient,
+        hearing_service_client::HearingServiceClient,
+        inspection_service_client::InspectionServiceClient,
         operator_service_client::OperatorServiceClient,
         programme_report_service_client::ProgrammeReportServiceClient,
         programme_service_client::ProgrammeServiceClient,
@@ -99,6 +104,11 @@ clients! {
     open_data: OpenDataServiceClient on conventions;
     programme_reports: ProgrammeReportServiceClient on conventions;
     state_fundings: StateFundingServiceClient on conventions;
+    formal_notices: FormalNoticeServiceClient on conventions;
+    inspections: InspectionServiceClient on conventions;
+    hearings: HearingServiceClient on conventions;
+    decisions: DecisionServiceClient on conventions;
+    disputes: DisputeServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

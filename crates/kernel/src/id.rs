@@ -216,6 +216,16 @@ kinds! {
     Act => ActRecordId,
     /// Kind of an activity report (bilan).
     ActivityReport => ActivityReportId,
+    /// Kind of a formal notice (mise en demeure).
+    FormalNotice => FormalNoticeId,
+    /// Kind of an inspection (contrôle).
+    Inspection => InspectionId,
+    /// Kind of a hearing (audition).
+    Hearing => HearingId,
+    /// Kind of a decision of the authority (décision).
+    Decision => DecisionId,
+    /// Kind of a dispute (litige).
+    Dispute => DisputeId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

@@ -167,6 +167,66 @@ resource_name! {
 }
 
 resource_name! {
+    /// A party's formal notice under a convention.
+    FormalNoticeName =
+        "operators/{operator}/conventions/{convention}/formalNotices/{formal_notice}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        formal_notice: FormalNotice in "formalNotices"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A check by the authority.
+    InspectionName =
+        "operators/{operator}/conventions/{convention}/inspections/{inspection}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        inspection: Inspection in "inspections"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A hearing of the operator.
+    HearingName =
+        "operators/{operator}/conventions/{convention}/hearings/{hearing}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        hearing: Hearing in "hearings"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A decision of the authority about a convention.
+    DecisionName =
+        "operators/{operator}/conventions/{convention}/decisions/{decision}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        decision: Decision in "decisions"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A dispute about a convention.
+    DisputeName =
+        "operators/{operator}/conventions/{convention}/disputes/{dispute}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        dispute: Dispute in "disputes"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
     /// The payment plan of a convention: there is exactly one.
     PaymentPlanName = "operators/{operator}/conventions/{convention}/paymentPlan" {
         operator: Operator in "operators",

@@ -59,6 +59,26 @@ proptest! {
             ActivityReportName { operator, convention, activity_report: Id::from_uuid(c) },
             ActivityReportName::PATTERN,
         );
+        roundtrip(
+            FormalNoticeName { operator, convention, formal_notice: Id::from_uuid(c) },
+            FormalNoticeName::PATTERN,
+        );
+        roundtrip(
+            InspectionName { operator, convention, inspection: Id::from_uuid(c) },
+            InspectionName::PATTERN,
+        );
+        roundtrip(
+            HearingName { operator, convention, hearing: Id::from_uuid(c) },
+            HearingName::PATTERN,
+        );
+        roundtrip(
+            DecisionName { operator, convention, decision: Id::from_uuid(c) },
+            DecisionName::PATTERN,
+        );
+        roundtrip(
+            DisputeName { operator, convention, dispute: Id::from_uuid(c) },
+            DisputeName::PATTERN,
+        );
         roundtrip(PaymentPlanName { operator, convention }, PaymentPlanName::PATTERN);
         roundtrip(
             InstalmentName { operator, convention, instalment: Id::from_uuid(c) },

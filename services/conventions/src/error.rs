@@ -35,7 +35,9 @@ fn refused(refusal: Refusal) -> Failure {
     let (reason, text) = (refusal.reason(), refusal.text());
     match refusal {
         Refusal::SigningBlocked(blockers) => Failure::blocked(DOMAIN, reason, text, blockers),
-        Refusal::PartyNotAllowed(_) => Failure::new(Code::PermissionDenied, DOMAIN, reason, text),
+        Refusal::PartyNotAllowed(_) | Refusal::PartyNotYours(_) => {
+            Failure::new(Code::PermissionDenied, DOMAIN, reason, text)
+        }
         Refusal::ConventionNotDraft
         | Refusal::ConventionNotInForce
         | Refusal::AlreadySigned(_)
@@ -54,9 +56,23 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::StateReportNotSent
         | Refusal::StateReceiptExceedsGrant { .. }
         | Refusal::StateReportSent
-        | Refusal::NothingToPublish { .. } => {
-            Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
-        }
+        | Refusal::NothingToPublish { .. }
+        | Refusal::ConventionNotRunning
+        | Refusal::ConventionNotSigned
+        | Refusal::DateOutOfRange { .. }
+        | Refusal::NoticeNotPending
+        | Refusal::NoticeDelayRunning { .. }
+        | Refusal::InspectionClosed
+        | Refusal::HearingRecorded
+        | Refusal::HearingMissing
+        | Refusal::AlreadySuspended
+        | Refusal::NotSuspended
+        | Refusal::ReductionTooHigh(_)
+        | Refusal::RecoveryTooHigh(_)
+        | Refusal::AmicableStepRecorded
+        | Refusal::AmicableStepMissing
+        | Refusal::DisputeInCourt
+        | Refusal::DisputeClosed => Failure::new(Code::FailedPrecondition, DOMAIN, reason, text),
     }
 }
 

@@ -9,10 +9,15 @@ mod activity_report;
 mod agenda;
 mod config;
 mod convention;
+mod decision;
+mod dispute;
 mod error;
 mod follow;
+mod formal_notice;
 mod framework_convention;
 mod open_data;
+mod hearing;
+mod inspection;
 mod operator;
 mod programme;
 mod programme_report;
@@ -29,9 +34,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
-    convention::rpc::Conventions, framework_convention::rpc::FrameworkConventions,
-    open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
-    programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
+    convention::rpc::Conventions, decision::rpc::Decisions, dispute::rpc::Disputes,
+    formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
+    hearing::rpc::Hearings, inspection::rpc::Inspections, open_data::rpc::OpenData,
+    operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
+    state_funding::rpc::StateFundings,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -70,6 +77,11 @@ pub async fn serve(
             .add(Operators::server(db.clone(), ids.clone()))
             .add(Conventions::server(db.clone(), ids.clone()))
             .add(Acts::server(db.clone(), ids.clone()))
+            .add(FormalNotices::server(db.clone(), ids.clone()))
+            .add(Inspections::server(db.clone(), ids.clone()))
+            .add(Hearings::server(db.clone(), ids.clone()))
+            .add(Decisions::server(db.clone(), ids.clone()))
+            .add(Disputes::server(db.clone(), ids.clone()))
             .add(ActivityReports::server(db, ids, followup))
     })
     .await

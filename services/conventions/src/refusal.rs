@@ -81,6 +81,57 @@ pub enum Refusal {
         /// That day.
         day: Date,
     },
+    /// The caller does not act for that party.
+    PartyNotYours(Party),
+    /// The convention is neither in force nor completed.
+    ConventionNotRunning,
+    /// Both parties have not signed yet.
+    ConventionNotSigned,
+    /// The day lies before what it follows, or in the future.
+    DateOutOfRange {
+        /// Day of what it follows.
+        since: Date,
+        /// Today in Paris.
+        today: Date,
+    },
+    /// The formal notice is remedied, withdrawn or effective already.
+    NoticeNotPending,
+    /// The delay of the formal notice has not run out.
+    NoticeDelayRunning {
+        /// Its last day.
+        deadline: Date,
+    },
+    /// The inspection is closed already.
+    InspectionClosed,
+    /// The outcome of the hearing is recorded already.
+    HearingRecorded,
+    /// The operator was not heard, and did not refuse to attend.
+    HearingMissing,
+    /// Payments are suspended already.
+    AlreadySuspended,
+    /// Payments are not suspended.
+    NotSuspended,
+    /// The reduced amount is not below this, the grant in force.
+    ReductionTooHigh(Money),
+    /// More would be claimed back than this, the sum paid.
+    RecoveryTooHigh(Money),
+    /// The amicable attempt is recorded already.
+    AmicableStepRecorded,
+    /// No amicable attempt is recorded.
+    AmicableStepMissing,
+    /// The court is seized already.
+    DisputeInCourt,
+    /// The dispute is closed.
+    DisputeClosed,
+}
+
+/// Refuses a day before what it follows, or in the future.
+pub fn within(since: Date, today: Date, day: Date) -> Result<(), Refusal> {
+    if (since..=today).contains(&day) {
+        Ok(())
+    } else {
+        Err(Refusal::DateOutOfRange { since, today })
+    }
 }
 
 impl Refusal {
@@ -108,6 +159,23 @@ impl Refusal {
             Self::StateReceiptExceedsGrant { .. } => "STATE_RECEIPT_EXCEEDS_GRANT",
             Self::StateReportSent => "STATE_REPORT_SENT",
             Self::NothingToPublish { .. } => "NOTHING_TO_PUBLISH",
+            Self::PartyNotYours(_) => "PARTY_NOT_YOURS",
+            Self::ConventionNotRunning => "CONVENTION_NOT_RUNNING",
+            Self::ConventionNotSigned => "CONVENTION_NOT_SIGNED",
+            Self::DateOutOfRange { .. } => "DATE_OUT_OF_RANGE",
+            Self::NoticeNotPending => "NOTICE_NOT_PENDING",
+            Self::NoticeDelayRunning { .. } => "NOTICE_DELAY_RUNNING",
+            Self::InspectionClosed => "INSPECTION_CLOSED",
+            Self::HearingRecorded => "HEARING_RECORDED",
+            Self::HearingMissing => "HEARING_MISSING",
+            Self::AlreadySuspended => "ALREADY_SUSPENDED",
+            Self::NotSuspended => "NOT_SUSPENDED",
+            Self::ReductionTooHigh(_) => "REDUCTION_TOO_HIGH",
+            Self::RecoveryTooHigh(_) => "RECOVERY_TOO_HIGH",
+            Self::AmicableStepRecorded => "AMICABLE_STEP_RECORDED",
+            Self::AmicableStepMissing => "AMICABLE_STEP_MISSING",
+            Self::DisputeInCourt => "DISPUTE_IN_COURT",
+            Self::DisputeClosed => "DISPUTE_CLOSED",
         }
     }
 
@@ -248,6 +316,94 @@ impl Refusal {
                     "Aucune convention de cet exercice n'était signée au {} : il n'y a rien à publier.",
                     french_date(*day)
                 ),
+            ),
+            Self::PartyNotYours(party) => Text::new(
+                format!("You do not act for {}.", party.english()),
+                format!(
+                    "Vous n'agissez pas pour {} : cette étape revient à l'un de ses agents.",
+                    party.french()
+                ),
+            ),
+            Self::ConventionNotRunning => Text::new(
+                "The convention is neither in force nor completed.",
+                "La convention n'est pas en cours : elle n'est pas encore signée par les deux parties, ou elle est déjà \
+                 soldée ou résiliée.",
+            ),
+            Self::ConventionNotSigned => Text::new(
+                "Both parties have not signed the convention yet.",
+                "La convention n'est pas encore signée par les deux parties.",
+            ),
+            Self::DateOutOfRange { since, today } => Text::new(
+                format!("The day lies outside {since} (what it follows) to {today} (today)."),
+                format!(
+                    "Cette date doit être comprise entre le {} (étape précédente) et le {} (aujourd'hui).",
+                    french_date(*since),
+                    french_date(*today)
+                ),
+            ),
+            Self::NoticeNotPending => Text::new(
+                "The formal notice is remedied, withdrawn or effective already.",
+                "Cette mise en demeure n'est plus en cours : elle a été suivie d'effet, retirée ou a déjà mis fin à la \
+                 convention.",
+            ),
+            Self::NoticeDelayRunning { deadline } => Text::new(
+                format!("The delay of the formal notice runs until {deadline} included."),
+                format!(
+                    "Le délai de mise en demeure court jusqu'au {} inclus (art. 7) : la résiliation n'est possible que \
+                     le lendemain.",
+                    french_date(*deadline)
+                ),
+            ),
+            Self::InspectionClosed => Text::new(
+                "The inspection is closed already.",
+                "Ce contrôle est déjà clos : ouvrez-en un autre s'il le faut.",
+            ),
+            Self::HearingRecorded => Text::new(
+                "The outcome of the hearing is recorded already.",
+                "L'issue de cette audition est déjà enregistrée.",
+            ),
+            Self::HearingMissing => Text::new(
+                "The operator was not heard: name a hearing that was held, or that it refused to attend.",
+                "L'opérateur n'a pas été entendu (art. 8) : indiquez une audition tenue, ou à laquelle il a refusé de se \
+                 rendre.",
+            ),
+            Self::AlreadySuspended => Text::new(
+                "Payments are suspended already.",
+                "Les paiements de cette convention sont déjà suspendus.",
+            ),
+            Self::NotSuspended => Text::new(
+                "Payments are not suspended.",
+                "Les paiements de cette convention ne sont pas suspendus : il n'y a rien à reprendre.",
+            ),
+            Self::ReductionTooHigh(ceiling) => Text::new(
+                format!("The amount is not below {ceiling}, the grant in force."),
+                format!(
+                    "Le montant réduit doit être inférieur à la subvention en vigueur, {}.",
+                    ceiling.french()
+                ),
+            ),
+            Self::RecoveryTooHigh(paid) => Text::new(
+                format!("With what is claimed already, this is more than the {paid} paid."),
+                format!(
+                    "Avec les sommes déjà réclamées, ce montant dépasse ce qui a été versé, {}.",
+                    paid.french()
+                ),
+            ),
+            Self::AmicableStepRecorded => Text::new(
+                "The amicable attempt is recorded already.",
+                "La tentative amiable est déjà enregistrée.",
+            ),
+            Self::AmicableStepMissing => Text::new(
+                "No court before an amicable attempt.",
+                "Le tribunal n'est saisi qu'après une tentative amiable (art. 9) : enregistrez-la d'abord.",
+            ),
+            Self::DisputeInCourt => Text::new(
+                "The court is seized already.",
+                "Le tribunal est déjà saisi de ce litige.",
+            ),
+            Self::DisputeClosed => Text::new(
+                "The dispute is closed.",
+                "Ce litige est clos : ouvrez-en un autre s'il le faut.",
             ),
         }
     }

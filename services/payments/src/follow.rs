@@ -1,6 +1,8 @@
 //! What `payments` does with the changes of `conventions`.
 
-use nonrecours_contracts::{conventions as wire, feed, payments::PaymentPlan as WirePlan};
+use nonrecours_contracts::{
+    conventions as wire, feed, google::r#type::Money as Amount, payments::PaymentPlan as WirePlan,
+};
 use nonrecours_feed::{Handler, snapshot};
 use nonrecours_kernel::{
     BudgetYear, ConventionName, IdSource, Invalid, Money, OperatorName, Siret,
@@ -12,7 +14,7 @@ use prost::Name as _;
 use crate::{
     error::Error,
     instalment::{self, Instalment, Kind, Schedule},
-    payment_plan::{self, Agreement, Learned, Payee, PaymentPlan},
+    payment_plan::{self, Agreement, Learned, Measures, Payee, PaymentPlan},
 };
 
 /// Applies the changes of `conventions`: operators become payees; a convention in force opens its plan, which later
@@ -122,6 +124,8 @@ fn agreement(convention: &wire::Convention) -> Result<Option<Agreement>, Failure
     let actions_completed = match convention.state() {
         wire::ConventionState::InForce => false,
         wire::ConventionState::Completed | wire::ConventionState::Settled => true,
+        // Of no consequence: nothing is called any more.
+        wire::ConventionState::Terminated => false,
         wire::ConventionState::Draft
         | wire::ConventionState::PartlySigned
         | wire::ConventionState::Unspecified => return Ok(None),
@@ -141,7 +145,23 @@ fn agreement(convention: &wire::Convention) -> Result<Option<Agreement>, Failure
         terms,
         advance_without_call: convention.advance_without_call,
         actions_completed,
+        measures: measures(convention)?,
     }))
+}
+
+fn measures(convention: &wire::Convention) -> Result<Measures, Failure> {
+    let amount = |given: Option<&Amount>| match given {
+        Some(given) => convert::money(Some(given)).map(Some).map_err(unreadable),
+        None => Ok(None),
+    };
+    let grant = amount(convention.grant_amount.as_ref())?;
+    Ok(Measures {
+        suspended: convention.suspended,
+        terminated: convention.state() == wire::ConventionState::Terminated,
+        // The whole grant is not written twice.
+        due: amount(convention.due_amount.as_ref())?.filter(|due| Some(*due) != grant),
+        claimed: amount(convention.recover_amount.as_ref())?.unwrap_or_default(),
+    })
 }
 
 fn term(term: &wire::InstalmentTerm) -> Result<(Kind, Money), Failure> {

@@ -229,7 +229,8 @@ impl ActivityReports {
         etag::check(&request.etag, report.revision)?;
         let report = report.accept(tx.now())?;
         store::update(&mut tx, &report).await?;
-        let convention = convention.accept_report(name.activity_report, tx.now())?;
+        let spent = report.content.spent;
+        let convention = convention.accept_report(name.activity_report, spent, tx.now())?;
         convention::store::update_state(&mut tx, &convention).await?;
         convention::rpc::record(&mut tx, "convention.report_accepted", &convention).await?;
         finish(tx, &request, "activity_report.accepted", &report).await
@@ -258,10 +259,12 @@ impl ActivityReports {
     }
 }
 
-/// The sum paid under a convention in force. Refuses any other: reports are drawn while the actions last.
+/// The sum paid under a convention in force, or terminated. Refuses any other: reports are drawn while the actions last,
+/// or to account for what was done until they were broken off.
 fn paid(convention: &Convention) -> Result<Money, Refusal> {
     match &convention.state {
-        ConventionState::InForce { execution, .. } => Ok(execution.plan.paid),
+        ConventionState::InForce { execution, .. }
+        | ConventionState::Terminated { execution, .. } => Ok(execution.plan.paid),
         _ => Err(Refusal::ConventionNotInForce),
     }
 }

@@ -1,6 +1,6 @@
 //! Activity reports in the database.
 
-use nonrecours_kernel::{ActivityReportName, ConventionName, Id, Text};
+use nonrecours_kernel::{ActivityReportName, ConventionName, Id, Money, Text};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::domain::{ActivityReport, Content, Counts, Drawn, Figures, State};
 use crate::{
+    convention::domain::Convention,
     error::Error,
     stored::{damaged, money},
 };
@@ -91,6 +92,19 @@ pub async fn get(tx: &mut Tx, name: &ActivityReportName) -> Result<ActivityRepor
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.ok_or_else(|| Failure::not_found(name))?.try_into()?)
+}
+
+/// What the accepted report of a convention shows as spent; zero while none is accepted.
+pub async fn spent(tx: &mut Tx, convention: &Convention) -> Result<Money, Error> {
+    let Some(activity_report) = convention.state.report() else {
+        return Ok(Money::ZERO);
+    };
+    let name = ActivityReportName {
+        operator: convention.name.operator,
+        convention: convention.name.convention,
+        activity_report,
+    };
+    Ok(get(tx, &name).await?.content.spent)
 }
 
 /// Locks one report and reads it.

@@ -1,9 +1,10 @@
-//! The life of a convention: DRAFT -> PARTLY_SIGNED -> IN_FORCE -> COMPLETED -> SETTLED.
+//! The life of a convention: DRAFT -> PARTLY_SIGNED -> IN_FORCE -> COMPLETED -> SETTLED, or TERMINATED on the way.
 
 use nonrecours_kernel::{ActivityReportId, ConventionName, Money, Siren, paris_date};
 use time::{Date, OffsetDateTime};
 
 use super::{
+    measures::{Measures, Termination},
     party::{ByParty, Party},
     signing::{Circumstances, signing_blockers},
     terms::{Changes, Terms},
@@ -62,6 +63,17 @@ pub enum State {
         /// When it was settled.
         settled: OffsetDateTime,
     },
+    /// Ended by a formal notice or a decision.
+    Terminated {
+        /// Signatures, and what is paid.
+        execution: Execution,
+        /// The accepted activity report, once there is one.
+        accepted_report: Option<ActivityReportId>,
+        /// Day on which the actions were done, if they were.
+        completed: Option<Date>,
+        /// How it ended.
+        termination: Termination,
+    },
 }
 
 impl State {
@@ -73,6 +85,7 @@ impl State {
             Self::InForce { .. } => "IN_FORCE",
             Self::Completed { .. } => "COMPLETED",
             Self::Settled { .. } => "SETTLED",
+            Self::Terminated { .. } => "TERMINATED",
         }
     }
 
@@ -80,7 +93,53 @@ impl State {
     pub const fn is_open(&self) -> bool {
         match self {
             Self::Draft | Self::PartlySigned { .. } => true,
-            Self::InForce { .. } | Self::Completed { .. } | Self::Settled { .. } => false,
+            Self::InForce { .. }
+            | Self::Completed { .. }
+            | Self::Settled { .. }
+            | Self::Terminated { .. } => false,
+        }
+    }
+
+    /// The accepted activity report.
+    pub const fn report(&self) -> Option<ActivityReportId> {
+        match self {
+            Self::Draft | Self::PartlySigned { .. } => None,
+            Self::InForce {
+                accepted_report, ..
+            }
+            | Self::Terminated {
+                accepted_report, ..
+            } => *accepted_report,
+            Self::Completed { completion, .. } | Self::Settled { completion, .. } => {
+                Some(completion.report)
+            }
+        }
+    }
+
+    /// Day on which the actions were done.
+    pub const fn completion_date(&self) -> Option<Date> {
+        match self {
+            Self::Draft | Self::PartlySigned { .. } | Self::InForce { .. } => None,
+            Self::Completed { completion, .. } | Self::Settled { completion, .. } => {
+                Some(completion.date)
+            }
+            Self::Terminated { completed, .. } => *completed,
+        }
+    }
+
+    /// When it was settled.
+    pub const fn settle_time(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Settled { settled, .. } => Some(*settled),
+            _ => None,
+        }
+    }
+
+    /// How it was terminated.
+    pub const fn termination(&self) -> Option<&Termination> {
+        match self {
+            Self::Terminated { termination, .. } => Some(termination),
+            _ => None,
         }
     }
 }
@@ -103,6 +162,8 @@ pub struct Execution {
     pub since: OffsetDateTime,
     /// What `payments` reported last.
     pub plan: Plan,
+    /// What decisions and disputes leave on it.
+    pub measures: Measures,
 }
 
 /// How the actions ended.
@@ -162,7 +223,8 @@ impl Convention {
             State::Draft | State::PartlySigned { .. } => None,
             State::InForce { execution, .. }
             | State::Completed { execution, .. }
-            | State::Settled { execution, .. } => Some(execution),
+            | State::Settled { execution, .. }
+            | State::Terminated { execution, .. } => Some(execution),
         }
     }
 
@@ -176,7 +238,8 @@ impl Convention {
             } => (*signed == party).then_some(signature),
             State::InForce { execution, .. }
             | State::Completed { execution, .. }
-            | State::Settled { execution, .. } => Some(execution.signatures.get(party)),
+            | State::Settled { execution, .. }
+            | State::Terminated { execution, .. } => Some(execution.signatures.get(party)),
         }
     }
 
@@ -234,9 +297,10 @@ impl Convention {
                 return Err(Refusal::AlreadySigned(party));
             }
             State::PartlySigned { signature, .. } => Some(signature.clone()),
-            State::InForce { .. } | State::Completed { .. } | State::Settled { .. } => {
-                return Err(Refusal::ConventionNotDraft);
-            }
+            State::InForce { .. }
+            | State::Completed { .. }
+            | State::Settled { .. }
+            | State::Terminated { .. } => return Err(Refusal::ConventionNotDraft),
         };
         let blockers = signing_blockers(&self, circumstances, paris_date(now));
         if !blockers.is_empty() {
@@ -254,14 +318,15 @@ impl Convention {
         Ok(self.changed(now, |convention| convention.state = state))
     }
 
-    /// IN_FORCE -> IN_FORCE: names the accepted report.
+    /// IN_FORCE -> IN_FORCE, TERMINATED -> TERMINATED: names the accepted report, which shows this sum as spent.
     pub fn accept_report(
         self,
         report: ActivityReportId,
+        spent: Money,
         now: OffsetDateTime,
     ) -> Result<Self, Refusal> {
         let State::InForce { execution, .. } = &self.state else {
-            return Err(Refusal::ConventionNotInForce);
+            return self.account_for(report, spent, now);
         };
         let state = State::InForce {
             execution: execution.clone(),
@@ -291,13 +356,13 @@ impl Convention {
         Ok(self.changed(now, |convention| convention.state = state))
     }
 
-    /// COMPLETED -> SETTLED when everything is paid; nothing otherwise.
+    /// COMPLETED -> SETTLED when everything is paid and nothing keeps it open; nothing otherwise.
     pub fn settled(&self, now: OffsetDateTime) -> Option<Self> {
         match &self.state {
             State::Completed {
                 execution,
                 completion,
-            } if execution.plan.settled => {
+            } if execution.plan.settled && execution.measures.allow_settlement() => {
                 let state = State::Settled {
                     execution: execution.clone(),
                     completion: *completion,
@@ -316,7 +381,8 @@ impl Convention {
     pub fn learn(mut self, plan: Plan, now: OffsetDateTime) -> Result<Learned, Refusal> {
         let (State::InForce { execution, .. }
         | State::Completed { execution, .. }
-        | State::Settled { execution, .. }) = &mut self.state
+        | State::Settled { execution, .. }
+        | State::Terminated { execution, .. }) = &mut self.state
         else {
             return Err(Refusal::ConventionNotInForce);
         };
@@ -351,7 +417,7 @@ impl Convention {
         }
     }
 
-    fn changed(mut self, now: OffsetDateTime, change: impl FnOnce(&mut Self)) -> Self {
+    pub(super) fn changed(mut self, now: OffsetDateTime, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self.revision += 1;
         self.update_time = now;
@@ -368,6 +434,7 @@ fn in_force(authority: Signature, operator: Signature, now: OffsetDateTime) -> S
             },
             since: now,
             plan: Plan::default(),
+            measures: Measures::default(),
         },
         accepted_report: None,
     }

@@ -10,12 +10,15 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    convention::measures::Cause,
     convention::terms::{Commitment, InstalmentKind, Instalments, Signatory},
     programme::domain::Envelope,
 };
 
 const NOW: OffsetDateTime = datetime!(2025-10-07 08:00 UTC);
 const TODAY: Date = date!(2025 - 10 - 07);
+/// What the accepted report shows as spent.
+const SPENT: Money = Money::from_cents(1_130_000);
 const CUA: &str = "062-200033579-20250925-25C120-DE";
 const DAINVILLE: &str = "062-216202630-20250929-25D045-DE";
 
@@ -270,7 +273,7 @@ fn payment_before_completion_settles_at_completion_and_after_it_at_once() {
         paid: Money::from_cents(1_150_000),
         settled: true,
     };
-    let reported = in_force().accept_report(id(9), NOW).unwrap();
+    let reported = in_force().accept_report(id(9), SPENT, NOW).unwrap();
     let Learned::Changed {
         convention,
         kind,
@@ -305,12 +308,64 @@ fn completion_lies_between_the_signature_and_today() {
         convention.clone().complete(TODAY, NOW),
         Err(Refusal::ReportNotAccepted)
     );
-    let convention = convention.accept_report(id(9), NOW).unwrap();
+    let convention = convention.accept_report(id(9), SPENT, NOW).unwrap();
     for day in [date!(2025 - 10 - 06), date!(2025 - 10 - 08)] {
         let refusal = convention.clone().complete(day, NOW).unwrap_err();
         assert_eq!(refusal.reason(), "COMPLETION_DATE_OUT_OF_RANGE");
     }
     assert!(convention.complete(TODAY, NOW).is_ok());
+}
+
+#[test]
+fn a_dispute_or_a_suspension_keeps_a_paid_convention_open() {
+    let paid = Plan {
+        revision: 5,
+        paid: Money::from_cents(1_150_000),
+        settled: true,
+    };
+    let completed = in_force()
+        .accept_report(id(9), SPENT, NOW)
+        .and_then(|convention| convention.complete(TODAY, NOW))
+        .unwrap();
+    let paid_under = |convention: Convention| match convention.learn(paid, NOW).unwrap() {
+        Learned::Changed {
+            convention, kind, ..
+        } => (convention, kind),
+        other => panic!("{other:?}"),
+    };
+    let (disputed, kind) = paid_under(completed.clone().disputed(NOW).unwrap());
+    assert_eq!(kind, "convention.paid");
+    assert_eq!(disputed.settled(NOW), None);
+    assert!(disputed.undisputed(NOW).settled(NOW).is_some());
+    let (suspended, kind) = paid_under(completed.suspend(NOW).unwrap());
+    assert_eq!(kind, "convention.paid");
+    assert_eq!(
+        suspended.clone().suspend(NOW),
+        Err(Refusal::AlreadySuspended)
+    );
+    assert!(suspended.resume(NOW).unwrap().settled(NOW).is_some());
+}
+
+#[test]
+fn what_is_due_after_termination_is_what_the_report_shows() {
+    let cause = Cause::Decision(id(8));
+    let terminated = in_force()
+        .terminate(TODAY, cause, Money::ZERO, NOW)
+        .unwrap();
+    assert_eq!(terminated.due(), Money::ZERO);
+    assert_eq!(
+        terminated.clone().terminate(TODAY, cause, Money::ZERO, NOW),
+        Err(Refusal::ConventionNotRunning)
+    );
+    let reported = terminated.accept_report(id(9), SPENT, NOW).unwrap();
+    assert_eq!(reported.due(), SPENT);
+    let ceiling = Money::from_cents(1_000_000);
+    let reduced = in_force()
+        .reduce(ceiling, NOW)
+        .and_then(|convention| convention.accept_report(id(9), SPENT, NOW))
+        .and_then(|convention| convention.terminate(TODAY, cause, SPENT, NOW))
+        .unwrap();
+    assert_eq!(reduced.due(), ceiling);
 }
 
 /// A step that somebody may try at any moment.
@@ -321,6 +376,13 @@ enum Step {
     Sign(Party, bool),
     AcceptReport,
     Complete,
+    Reduce(i64),
+    Suspend,
+    Resume,
+    Claim(i64),
+    Terminate,
+    Dispute,
+    CloseDispute,
     /// A plan as `payments` reports it: its revision tells how much was paid by then.
     Learn(i64),
 }
@@ -333,9 +395,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (party(), any::<bool>()).prop_map(|(party, ready)| Step::Sign(party, ready)),
         2 => Just(Step::AcceptReport),
         2 => Just(Step::Complete),
+        1 => (1..12_i64).prop_map(|part| Step::Reduce(part * 100_000)),
+        1 => Just(Step::Suspend),
+        1 => Just(Step::Resume),
+        1 => (1..12_i64).prop_map(|part| Step::Claim(part * 100_000)),
+        1 => Just(Step::Terminate),
+        1 => Just(Step::Dispute),
+        1 => Just(Step::CloseDispute),
         3 => (1..9_i64).prop_map(Step::Learn),
     ];
     prop::collection::vec(step, 0..40)
+}
+
+/// As the service does after each step that may have been the last one awaited.
+fn settled(convention: Convention, now: OffsetDateTime) -> Convention {
+    convention.settled(now).unwrap_or(convention)
 }
 
 fn take(convention: Convention, step: &Step, now: OffsetDateTime) -> Result<Convention, Refusal> {
@@ -368,10 +442,23 @@ fn take(convention: Convention, step: &Step, now: OffsetDateTime) -> Result<Conv
             }
             convention.sign(*party, party.as_str(), &circumstances, now)
         }
-        Step::AcceptReport => convention.accept_report(id(9), now),
-        Step::Complete => {
-            let completed = convention.complete(paris_date(now), now)?;
-            Ok(completed.settled(now).unwrap_or(completed))
+        Step::AcceptReport => convention.accept_report(id(9), SPENT, now),
+        Step::Complete => Ok(settled(convention.complete(paris_date(now), now)?, now)),
+        Step::Reduce(cents) => convention.reduce(Money::from_cents(*cents), now),
+        Step::Suspend => convention.suspend(now),
+        Step::Resume => Ok(settled(convention.resume(now)?, now)),
+        Step::Claim(cents) => convention.claim(Money::from_cents(*cents), now),
+        Step::Terminate => {
+            let spent = convention.state.report().map_or(Money::ZERO, |_| SPENT);
+            convention.terminate(paris_date(now), Cause::Decision(id(8)), spent, now)
+        }
+        Step::Dispute => convention.disputed(now),
+        Step::CloseDispute => {
+            let open = convention.signed()?.measures.open_disputes;
+            if open == 0 {
+                return Err(Refusal::DisputeClosed);
+            }
+            Ok(settled(convention.undisputed(now), now))
         }
         Step::Learn(revision) => {
             let paid = convention
@@ -381,7 +468,7 @@ fn take(convention: Convention, step: &Step, now: OffsetDateTime) -> Result<Conv
             let plan = Plan {
                 revision: *revision,
                 paid,
-                settled: paid == convention.terms.grant,
+                settled: paid >= convention.ceiling(),
             };
             let same = convention.clone();
             Ok(match convention.learn(plan, now)? {
@@ -401,6 +488,16 @@ fn is_legal(convention: &Convention) -> bool {
     };
     let both = |of: &dyn Fn(Party) -> bool| Party::ALL.into_iter().all(of);
     let paid_within = |plan: &Plan| plan.paid <= convention.terms.grant && !plan.paid.is_negative();
+    let measured = |execution: &Execution| {
+        let measures = &execution.measures;
+        let reduced = measures
+            .reduced
+            .is_none_or(|reduced| reduced < convention.terms.grant);
+        reduced && measures.claimed <= execution.plan.paid && measures.open_disputes >= 0
+    };
+    if !convention.execution().is_none_or(measured) {
+        return false;
+    }
     match &convention.state {
         State::Draft => !Party::ALL.into_iter().any(signed),
         State::PartlySigned { party, .. } => signed(*party) && !both(&signed) && both(&dated),
@@ -408,10 +505,26 @@ fn is_legal(convention: &Convention) -> bool {
             both(&signed) && both(&dated) && paid_within(&execution.plan)
         }
         State::Completed { execution, .. } => {
-            both(&signed) && paid_within(&execution.plan) && !execution.plan.settled
+            let kept_open = !execution.measures.allow_settlement();
+            both(&signed) && paid_within(&execution.plan) && (!execution.plan.settled || kept_open)
         }
         State::Settled { execution, .. } => {
-            both(&signed) && execution.plan.paid == convention.terms.grant
+            both(&signed)
+                && execution.plan.paid >= convention.ceiling()
+                && !execution.measures.suspended
+        }
+        State::Terminated {
+            execution,
+            accepted_report,
+            completed,
+            termination,
+        } => {
+            both(&signed)
+                && paid_within(&execution.plan)
+                && termination.due <= convention.ceiling()
+                && (completed.is_none() || accepted_report.is_some())
+                && (accepted_report.is_some() || termination.due.is_zero())
+                && !execution.measures.suspended
         }
     }
 }
@@ -422,7 +535,7 @@ const fn rank(state: &State) -> u8 {
         State::PartlySigned { .. } => 1,
         State::InForce { .. } => 2,
         State::Completed { .. } => 3,
-        State::Settled { .. } => 4,
+        State::Settled { .. } | State::Terminated { .. } => 4,
     }
 }
 

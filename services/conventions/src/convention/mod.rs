@@ -1,6 +1,7 @@
 //! Conventions: the grant agreements, from draft to settled.
 
 pub mod domain;
+pub mod measures;
 pub mod party;
 mod row;
 pub mod rpc;

@@ -1,5 +1,9 @@
 //! The two parties to a convention.
 
+use nonrecours_kernel::{Caller, Role};
+
+use crate::refusal::Refusal;
+
 /// A party to a convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
@@ -35,6 +39,21 @@ impl Party {
             Self::Authority => "l'autorité",
             Self::Operator => "l'opérateur",
         }
+    }
+}
+
+/// Who gives notice, opens a dispute and carries them on: the officers for the authority, the manager for the operator.
+pub fn acts_for(caller: &Caller, party: Party) -> Result<(), Refusal> {
+    let acts = match party {
+        Party::Authority => {
+            caller.has(Role::ProgrammeOfficer) || caller.has(Role::AuthorisingOfficer)
+        }
+        Party::Operator => caller.has(Role::OperatorManager),
+    };
+    if acts {
+        Ok(())
+    } else {
+        Err(Refusal::PartyNotYours(party))
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     domain::{Completion, Convention, Execution, Plan, Signature, State},
+    measures::{Cause, Ground, Measures, Termination},
     party::{ByParty, Party},
     terms::{Commitment, InstalmentKind, Instalments, Signatory, Terms},
 };
@@ -48,6 +49,15 @@ pub(super) struct Row {
     pub(super) plan_revision: i64,
     pub(super) paid_amount: Decimal,
     pub(super) plan_settled: bool,
+    pub(super) suspended: bool,
+    pub(super) reduced_amount: Option<Decimal>,
+    pub(super) recover_amount: Decimal,
+    pub(super) open_disputes: i32,
+    pub(super) termination_date: Option<Date>,
+    pub(super) termination_ground: Option<String>,
+    pub(super) termination_notice_id: Option<Uuid>,
+    pub(super) termination_decision_id: Option<Uuid>,
+    pub(super) termination_due_amount: Option<Decimal>,
     pub(super) revision: i64,
     pub(super) create_time: OffsetDateTime,
     pub(super) update_time: OffsetDateTime,
@@ -115,7 +125,21 @@ fn state(row: &Row) -> Result<State, Error> {
             paid: money(row.paid_amount)?,
             settled: row.plan_settled,
         },
+        measures: Measures {
+            suspended: row.suspended,
+            reduced: row.reduced_amount.map(money).transpose()?,
+            claimed: money(row.recover_amount)?,
+            open_disputes: row.open_disputes,
+        },
     };
+    if name == "TERMINATED" {
+        return Ok(State::Terminated {
+            execution,
+            accepted_report: row.accepted_report_id.map(Id::from_uuid),
+            completed: row.completion_date,
+            termination: termination(row)?,
+        });
+    }
     let report = row.accepted_report_id.map(Id::from_uuid);
     let completion = report
         .zip(row.completion_date)
@@ -136,6 +160,24 @@ fn state(row: &Row) -> Result<State, Error> {
         }),
         _ => Err(damaged(format_args!("a convention in state {name}"))),
     }
+}
+
+fn termination(row: &Row) -> Result<Termination, Error> {
+    let incomplete = || damaged("a termination without its data");
+    let cause = match (row.termination_notice_id, row.termination_decision_id) {
+        (Some(notice), None) => {
+            let ground = row.termination_ground.as_deref().unwrap_or_default();
+            let ground = one_of(&Ground::ALL, Ground::as_str, ground)?;
+            Cause::Notice(Id::from_uuid(notice), ground)
+        }
+        (None, Some(decision)) => Cause::Decision(Id::from_uuid(decision)),
+        _ => return Err(incomplete()),
+    };
+    Ok(Termination {
+        date: row.termination_date.ok_or_else(incomplete)?,
+        cause,
+        due: money(row.termination_due_amount.ok_or_else(incomplete)?)?,
+    })
 }
 
 fn terms(row: Row) -> Result<Terms, Error> {

@@ -245,6 +245,21 @@ pub async fn record(tx: &mut Tx, kind: &'static str, convention: &Convention) ->
     Ok(tx.record(change, &message).await?)
 }
 
+/// Writes a convention that a step of another resource has changed, and tells of it; settles it when that was all that
+/// it was waiting for.
+pub async fn follow_up(
+    tx: &mut Tx,
+    kind: &'static str,
+    convention: &Convention,
+) -> Result<(), Error> {
+    record(tx, kind, convention).await?;
+    let Some(settled) = convention.settled(tx.now()) else {
+        return store::update_state(tx, convention).await;
+    };
+    store::update_state(tx, &settled).await?;
+    record(tx, "convention.settled", &settled).await
+}
+
 async fn finish<Q: Mutation>(
     mut tx: Tx,
     request: &Q,

@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{
-    domain::{Convention, State},
+    domain::Convention,
+    measures::Cause,
     party::{ByParty, Party},
     row::Row,
     signing::Circumstances,
@@ -33,7 +34,9 @@ macro_rules! rows {
                       authority_decision_date, operator_signatory_name, operator_signatory_capacity,
                       operator_decision_date, state, authority_sign_time, authority_signed_by, operator_sign_time,
                       operator_signed_by, in_force_time, accepted_report_id, completion_date, settle_time, plan_revision,
-                      paid_amount, plan_settled, revision, create_time, update_time
+                      paid_amount, plan_settled, suspended, reduced_amount, recover_amount, open_disputes, termination_date,
+                      termination_ground, termination_notice_id, termination_decision_id, termination_due_amount,
+                      revision, create_time, update_time
                FROM convention "# + $condition,
             $($argument),+
         )
@@ -176,33 +179,26 @@ pub async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Er
         convention.signature(Party::Authority),
         convention.signature(Party::Operator),
     );
-    let (report, completion_date, settled) = match &convention.state {
-        State::Draft | State::PartlySigned { .. } => (None, None, None),
-        State::InForce {
-            accepted_report, ..
-        } => (*accepted_report, None, None),
-        State::Completed { completion, .. } => {
-            (Some(completion.report), Some(completion.date), None)
-        }
-        State::Settled {
-            completion,
-            settled,
-            ..
-        } => (
-            Some(completion.report),
-            Some(completion.date),
-            Some(*settled),
-        ),
-    };
     let plan = execution
         .map(|execution| execution.plan)
         .unwrap_or_default();
+    let measures = execution
+        .map(|execution| execution.measures)
+        .unwrap_or_default();
+    let termination = convention.state.termination();
+    let (notice, decision) = match termination.map(|termination| termination.cause) {
+        Some(Cause::Notice(notice, _)) => (Some(notice.uuid()), None),
+        Some(Cause::Decision(decision)) => (None, Some(decision.uuid())),
+        None => (None, None),
+    };
     sqlx::query!(
         "UPDATE convention
          SET state = $3, authority_sign_time = $4, authority_signed_by = $5, operator_sign_time = $6,
              operator_signed_by = $7, in_force_time = $8, accepted_report_id = $9, completion_date = $10,
              settle_time = $11, plan_revision = $12, paid_amount = $13, plan_settled = $14, revision = $15,
-             update_time = $16
+             update_time = $16, suspended = $17, reduced_amount = $18, recover_amount = $19, open_disputes = $20,
+             termination_date = $21, termination_ground = $22, termination_notice_id = $23,
+             termination_decision_id = $24, termination_due_amount = $25
          WHERE operator_id = $1 AND convention_id = $2",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -212,14 +208,23 @@ pub async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Er
         operator.map(|signature| signature.time),
         operator.map(|signature| signature.by.as_str()),
         execution.map(|execution| execution.since),
-        report.map(|report| report.uuid()),
-        completion_date,
-        settled,
+        convention.state.report().map(|report| report.uuid()),
+        convention.state.completion_date(),
+        convention.state.settle_time(),
         plan.revision,
         plan.paid.amount(),
         plan.settled,
         convention.revision,
-        convention.update_time
+        convention.update_time,
+        measures.suspended,
+        measures.reduced.map(|amount| amount.amount()),
+        measures.claimed.amount(),
+        measures.open_disputes,
+        termination.map(|termination| termination.date),
+        termination.map(|termination| termination.cause.ground()),
+        notice,
+        decision,
+        termination.map(|termination| termination.due.amount())
     )
     .execute(tx.conn())
     .await?;

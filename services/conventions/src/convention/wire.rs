@@ -12,6 +12,7 @@ use time::Date;
 
 use super::{
     domain::{Convention, State},
+    measures::{Cause, Ground},
     party::{ByParty, Party},
     signing::signing_blockers,
     store,
@@ -251,24 +252,10 @@ pub async fn shown(
 fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
     let terms = &convention.terms;
     let execution = convention.execution();
-    let (accepted_report, completion_date, settle_time) = match &convention.state {
-        State::Draft | State::PartlySigned { .. } => (None, None, None),
-        State::InForce {
-            accepted_report, ..
-        } => (*accepted_report, None, None),
-        State::Completed { completion, .. } => {
-            (Some(completion.report), Some(completion.date), None)
-        }
-        State::Settled {
-            completion,
-            settled,
-            ..
-        } => (
-            Some(completion.report),
-            Some(completion.date),
-            Some(*settled),
-        ),
-    };
+    let measures = execution
+        .map(|execution| execution.measures)
+        .unwrap_or_default();
+    let termination = convention.state.termination();
     let paid = execution.map_or(Money::ZERO, |execution| execution.plan.paid);
     wire::Convention {
         name: convention.name.to_string(),
@@ -308,16 +295,30 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
         signatures: signatures(convention),
         signing_blockers: blockers.iter().map(to_blocker).collect(),
         in_force_time: execution.map(|execution| to_timestamp(execution.since)),
-        completion_date: completion_date.map(to_date),
-        accepted_report: accepted_report
+        completion_date: convention.state.completion_date().map(to_date),
+        accepted_report: convention
+            .state
+            .report()
             .map(|report| format!("{}/activityReports/{report}", convention.name))
             .unwrap_or_default(),
         paid_amount: Some(to_money(paid)),
-        settle_time: settle_time.map(to_timestamp),
+        settle_time: convention.state.settle_time().map(to_timestamp),
         revision: convention.revision,
         create_time: Some(to_timestamp(convention.create_time)),
         update_time: Some(to_timestamp(convention.update_time)),
         etag: etag::of(convention.revision),
+        suspended: measures.suspended,
+        reduced_amount: measures.reduced.map(to_money),
+        recover_amount: Some(to_money(measures.claimed)),
+        due_amount: Some(to_money(convention.due())),
+        open_disputes: measures.open_disputes,
+        termination_date: termination.map(|termination| to_date(termination.date)),
+        termination_ground: to_ground(termination.map(|termination| termination.cause)).into(),
+        termination_cause: match termination.map(|termination| termination.cause) {
+            Some(Cause::Notice(id, _)) => format!("{}/formalNotices/{id}", convention.name),
+            Some(Cause::Decision(id)) => format!("{}/decisions/{id}", convention.name),
+            None => String::new(),
+        },
     }
 }
 
@@ -362,5 +363,17 @@ fn to_state(state: &State) -> wire::ConventionState {
         State::InForce { .. } => wire::ConventionState::InForce,
         State::Completed { .. } => wire::ConventionState::Completed,
         State::Settled { .. } => wire::ConventionState::Settled,
+        State::Terminated { .. } => wire::ConventionState::Terminated,
+    }
+}
+
+fn to_ground(cause: Option<Cause>) -> wire::TerminationGround {
+    match cause {
+        None => wire::TerminationGround::Unspecified,
+        Some(Cause::Notice(_, Ground::Breach)) => wire::TerminationGround::Breach,
+        Some(Cause::Notice(_, Ground::SubstantialChange)) => {
+            wire::TerminationGround::SubstantialChange
+        }
+        Some(Cause::Decision(_)) => wire::TerminationGround::Decision,
     }
 }

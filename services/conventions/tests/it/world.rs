@@ -14,8 +14,13 @@ use nonrecours_contracts::{
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
         convention_service_client::ConventionServiceClient,
+        decision_service_client::DecisionServiceClient,
+        dispute_service_client::DisputeServiceClient,
+        formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         open_data_service_client::OpenDataServiceClient,
+        hearing_service_client::HearingServiceClient,
+        inspection_service_client::InspectionServiceClient,
         operator_service_client::OperatorServiceClient,
         programme_report_service_client::ProgrammeReportServiceClient,
         programme_service_client::ProgrammeServiceClient,
@@ -144,6 +149,26 @@ impl World {
 
     pub fn reports(&self, token: String) -> ActivityReportServiceClient<PeerChannel> {
         ActivityReportServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn formal_notices(&self, token: String) -> FormalNoticeServiceClient<PeerChannel> {
+        FormalNoticeServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn inspections(&self, token: String) -> InspectionServiceClient<PeerChannel> {
+        InspectionServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn hearings(&self, token: String) -> HearingServiceClient<PeerChannel> {
+        HearingServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn decisions(&self, token: String) -> DecisionServiceClient<PeerChannel> {
+        DecisionServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn disputes(&self, token: String) -> DisputeServiceClient<PeerChannel> {
+        DisputeServiceClient::new(self.service.channel(token))
     }
 
     /// The changes of the service up to the first of this kind about this resource.

@@ -9,7 +9,7 @@ use time::{OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use super::{BankAccount, Command, Kind, Schedule, Step};
-use crate::payment_plan::{Agreement, Payee};
+use crate::payment_plan::{Agreement, Measures, Payee};
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2025-10-07 09:00 UTC);
 const OPERATOR: OperatorId = OperatorId::from_uuid(Uuid::from_u128(1));
@@ -30,6 +30,7 @@ pub(crate) fn agreement() -> Agreement {
         ],
         advance_without_call: false,
         actions_completed: false,
+        measures: Measures::default(),
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Refusal {
     NotOrdered(Stage),
     /// Something stands in the way of the call: all of it.
     CallBlocked(Vec<Blocker>),
+    /// Something stands in the way of paying what was called: all of it.
+    PaymentBlocked(Vec<Blocker>),
     /// The caller has made this step already.
     SeparationOfDuties(Duty),
     /// The transfer lies outside these days, both included.
@@ -42,6 +44,7 @@ impl Refusal {
             Self::NotCertified(_) => "INSTALMENT_NOT_CERTIFIED",
             Self::NotOrdered(_) => "INSTALMENT_NOT_ORDERED",
             Self::CallBlocked(_) => "CALL_BLOCKED",
+            Self::PaymentBlocked(_) => "PAYMENT_BLOCKED",
             Self::SeparationOfDuties(_) => "SEPARATION_OF_DUTIES",
             Self::TransferDateOutOfRange { .. } => "TRANSFER_DATE_OUT_OF_RANGE",
             Self::BankAccountMissing => "REQUIRED",
@@ -86,6 +89,10 @@ impl Refusal {
             Self::CallBlocked(_) => Text::new(
                 "The instalment cannot be called yet; every blocker is listed.",
                 "Cette échéance ne peut pas encore être appelée : chaque obstacle est indiqué.",
+            ),
+            Self::PaymentBlocked(_) => Text::new(
+                "The instalment can be neither certified nor ordered; every blocker is listed.",
+                "Cette échéance ne peut être ni certifiée ni ordonnée : chaque obstacle est indiqué.",
             ),
             Self::SeparationOfDuties(duty) => Text::new(
                 format!(

@@ -27,13 +27,19 @@ impl Schedule {
             .find(|instalment| instalment.name.instalment == id)
     }
 
-    /// What stands in the way of the next step of an instalment, with who can lift it: only leaving PLANNED is ever
-    /// blocked, later steps wait for their own actor alone.
+    /// What stands in the way of the next step of an instalment, with who can lift it.
     ///
-    /// `ACTIONS_NOT_COMPLETED` for a balance, about the convention; `EARLIER_INSTALMENT_UNPAID` for each earlier one.
+    /// Until it is ordered, what the convention has become: `CONVENTION_SUSPENDED`, `CONVENTION_TERMINATED`,
+    /// `GRANT_REDUCED`. Not later: the order is with the accountant, a transfer made is a fact that the books must show,
+    /// and what was not due is recovered. Of one that is PLANNED also `ACTIONS_NOT_COMPLETED` for a balance, and
+    /// `EARLIER_INSTALMENT_UNPAID` for each earlier one.
     pub fn blockers(&self, instalment: &Instalment) -> Vec<Blocker> {
+        let measures = match instalment.state.stage() {
+            Stage::Planned | Stage::Called | Stage::Certified => self.measures(instalment),
+            Stage::Ordered | Stage::Paid => return Vec::new(),
+        };
         if instalment.state != State::Planned {
-            return Vec::new();
+            return measures;
         }
         let actions = (instalment.kind == Kind::Balance && !self.plan.actions_completed).then(|| {
             Blocker::new(
@@ -50,7 +56,48 @@ impl Schedule {
             .iter()
             .filter(|other| other.position < instalment.position)
             .filter_map(unpaid);
-        actions.into_iter().chain(earlier).collect()
+        let planned = actions.into_iter().chain(earlier);
+        measures.into_iter().chain(planned).collect()
+    }
+
+    /// What formal notices and decisions (art. 7 and 8) put in the way of a payment.
+    fn measures(&self, instalment: &Instalment) -> Vec<Blocker> {
+        let convention = || self.plan.convention.to_string();
+        if self.plan.measures.terminated {
+            return vec![Blocker::new(
+                "CONVENTION_TERMINATED",
+                convention(),
+                "The convention is terminated: nothing more is called, certified or ordered.",
+                "La convention est résiliée : aucune échéance n'est plus appelée, certifiée ni ordonnée.",
+            )];
+        }
+        let suspended = self.plan.measures.suspended.then(|| {
+            Blocker::new(
+                "CONVENTION_SUSPENDED",
+                convention(),
+                "A decision suspends the payments: the authorising officer decides when they go on.",
+                "Une décision suspend les paiements (art. 8) : ils reprennent sur décision de l'ordonnateur.",
+            )
+        });
+        let due = self.plan.due();
+        let within = self
+            .plan
+            .paid
+            .checked_add(instalment.amount)
+            .is_some_and(|paid| paid <= due);
+        let reduced = (!within).then(|| {
+            Blocker::new(
+                "GRANT_REDUCED",
+                convention(),
+                format!("The grant is reduced to {due}: with this instalment more would be paid."),
+                format!(
+                    "La subvention est réduite à {} (art. 8) : cette échéance la dépasserait avec les sommes déjà \
+                     versées.",
+                    due.french()
+                ),
+            )
+        });
+        suspended.into_iter().chain(reduced).collect()
     }
 
     /// Makes a step of one of the instalments; all refusals are in [`Refusal`].
@@ -69,10 +116,11 @@ impl Schedule {
             Command::Order => current.order(step),
             Command::Confirm { transfer_date } => current.confirm(transfer_date, step),
         }?;
-        // Whatever the command, nothing leaves PLANNED while something stands in the way.
-        match self.blockers(instalment) {
-            blockers if blockers.is_empty() => Ok(next),
-            blockers => Err(Refusal::CallBlocked(blockers)),
+        // Whatever the command, nothing moves while something stands in the way.
+        match (self.blockers(instalment), instalment.state.stage()) {
+            (blockers, _) if blockers.is_empty() => Ok(next),
+            (blockers, Stage::Planned) => Err(Refusal::CallBlocked(blockers)),
+            (blockers, _) => Err(Refusal::PaymentBlocked(blockers)),
         }
     }
 }

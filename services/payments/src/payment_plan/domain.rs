@@ -27,6 +27,8 @@ pub struct PaymentPlan {
     pub advance_without_call: bool,
     /// Whether the actions are done and the report accepted: the balance falls due (art. 6).
     pub actions_completed: bool,
+    /// What stands beside the ordinary life of the convention.
+    pub measures: Measures,
     /// The newest revision of the convention that was taken into account.
     pub convention_revision: i64,
     /// Counts the changes from 1.
@@ -37,12 +39,25 @@ pub struct PaymentPlan {
     pub update_time: OffsetDateTime,
 }
 
+/// What formal notices and decisions (art. 7 and 8) leave of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// Whether a decision suspends the payments.
+    pub suspended: bool,
+    /// Whether the convention is terminated.
+    pub terminated: bool,
+    /// What is due to the operator in all; none: the whole grant.
+    pub due: Option<Money>,
+    /// Sum that decisions claim back.
+    pub claimed: Money,
+}
+
 /// Life of a plan; follows from the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Something remains to be paid.
     Open,
-    /// The whole grant is paid.
+    /// The whole grant is paid, or what a decision leaves of it.
     Settled,
 }
 
@@ -78,6 +93,8 @@ pub struct Agreement {
     pub advance_without_call: bool,
     /// Whether the actions are completed.
     pub actions_completed: bool,
+    /// What stands beside its ordinary life.
+    pub measures: Measures,
 }
 
 /// What the convention says cannot be paid as it stands: a fault of ours, never of a caller.
@@ -146,6 +163,7 @@ impl Agreement {
             paid: Money::ZERO,
             advance_without_call: self.advance_without_call,
             actions_completed: self.actions_completed,
+            measures: self.measures,
             convention_revision: self.revision,
             revision: 1,
             create_time: now,
@@ -164,9 +182,27 @@ impl PaymentPlan {
         }
     }
 
-    /// OPEN until the whole grant is paid.
+    /// What is due to the operator in all.
+    pub fn due(&self) -> Money {
+        self.measures.due.unwrap_or(self.grant)
+    }
+
+    /// What the operator has to give back: what was paid above what is due, no less than what is claimed, and never more
+    /// than what was paid.
+    pub fn to_recover(&self) -> Money {
+        let above = self
+            .paid
+            .checked_sub(self.due())
+            .unwrap_or_default()
+            .max(Money::ZERO);
+        above.max(self.measures.claimed).min(self.paid)
+    }
+
+    /// OPEN until the whole grant is paid, or what a decision leaves of it. A terminated plan that was not paid in full is
+    /// not settled: what remains is never paid.
     pub fn state(&self) -> State {
-        if self.paid == self.grant {
+        let paid_as_reduced = !self.measures.terminated && self.paid >= self.due();
+        if self.paid == self.grant || paid_as_reduced {
             State::Settled
         } else {
             State::Open
@@ -185,10 +221,13 @@ impl PaymentPlan {
             return Err(Mismatch::Changed);
         }
         let actions_completed = self.actions_completed || agreement.actions_completed;
-        let visible = agreement.title != self.title || actions_completed != self.actions_completed;
+        let visible = agreement.title != self.title
+            || actions_completed != self.actions_completed
+            || agreement.measures != self.measures;
         let plan = Self {
             title: agreement.title.clone(),
             actions_completed,
+            measures: agreement.measures,
             convention_revision: agreement.revision,
             ..self
         };

@@ -4,4 +4,4 @@ mod domain;
 pub(crate) mod rpc;
 pub(crate) mod store;
 
-pub use domain::{Agreement, Learned, Mismatch, Payee, PaymentPlan, State};
+pub use domain::{Agreement, Learned, Measures, Mismatch, Payee, PaymentPlan, State};

@@ -78,6 +78,7 @@ impl From<PaymentPlan> for Wire {
             State::Open => PaymentPlanState::Open,
             State::Settled => PaymentPlanState::Settled,
         };
+        let (due, to_recover) = (plan.due(), plan.to_recover());
         Self {
             name: plan.name().to_string(),
             convention: plan.convention.to_string(),
@@ -92,6 +93,10 @@ impl From<PaymentPlan> for Wire {
             create_time: Some(to_timestamp(plan.create_time)),
             update_time: Some(to_timestamp(plan.update_time)),
             etag: etag::of(plan.revision),
+            suspended: plan.measures.suspended,
+            terminated: plan.measures.terminated,
+            due_amount: Some(to_money(due)),
+            to_recover_amount: Some(to_money(to_recover)),
         }
     }
 }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Payee, PaymentPlan};
+use super::{Measures, Payee, PaymentPlan};
 
 /// Locks the plan of a convention until the end of the transaction: the root of everything below the convention.
 /// False when there is none.
@@ -28,7 +28,8 @@ pub async fn get(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Paym
     sqlx::query_as!(
         Row,
         r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  advance_without_call, actions_completed, convention_revision, revision, create_time, update_time,
+                  advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
+                  convention_revision, revision, create_time, update_time,
                   (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
                      AND entry.credit = 'TREASURY') AS "paid_amount!"
@@ -53,7 +54,8 @@ pub async fn list(
     sqlx::query_as!(
         Row,
         r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  advance_without_call, actions_completed, convention_revision, revision, create_time, update_time,
+                  advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
+                  convention_revision, revision, create_time, update_time,
                   (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
                      AND entry.credit = 'TREASURY') AS "paid_amount!"
@@ -77,8 +79,8 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO payment_plan (operator_id, convention_id, convention_title, budget_year, grant_amount,
                                    advance_without_call, actions_completed, convention_revision, revision, create_time,
-                                   update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                   update_time, suspended, terminated, due_amount, claimed_amount)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
         plan.title,
@@ -89,7 +91,11 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         plan.convention_revision,
         plan.revision,
         plan.create_time,
-        plan.update_time
+        plan.update_time,
+        plan.measures.suspended,
+        plan.measures.terminated,
+        plan.measures.due.map(|due| due.amount()),
+        plan.measures.claimed.amount()
     )
     .execute(tx.conn())
     .await?;
@@ -100,7 +106,8 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
 pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE payment_plan
-         SET convention_title = $3, actions_completed = $4, convention_revision = $5, revision = $6, update_time = $7
+         SET convention_title = $3, actions_completed = $4, convention_revision = $5, revision = $6, update_time = $7,
+             suspended = $8, terminated = $9, due_amount = $10, claimed_amount = $11
          WHERE operator_id = $1 AND convention_id = $2",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
@@ -108,7 +115,11 @@ pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         plan.actions_completed,
         plan.convention_revision,
         plan.revision,
-        plan.update_time
+        plan.update_time,
+        plan.measures.suspended,
+        plan.measures.terminated,
+        plan.measures.due.map(|due| due.amount()),
+        plan.measures.claimed.amount()
     )
     .execute(tx.conn())
     .await?;
@@ -165,6 +176,10 @@ struct Row {
     grant_amount: Decimal,
     advance_without_call: bool,
     actions_completed: bool,
+    suspended: bool,
+    terminated: bool,
+    due_amount: Option<Decimal>,
+    claimed_amount: Decimal,
     convention_revision: i64,
     revision: i64,
     create_time: OffsetDateTime,
@@ -189,6 +204,16 @@ impl TryFrom<Row> for PaymentPlan {
             paid: Money::try_from(row.paid_amount).map_err(damaged)?,
             advance_without_call: row.advance_without_call,
             actions_completed: row.actions_completed,
+            measures: Measures {
+                suspended: row.suspended,
+                terminated: row.terminated,
+                due: row
+                    .due_amount
+                    .map(Money::try_from)
+                    .transpose()
+                    .map_err(damaged)?,
+                claimed: Money::try_from(row.claimed_amount).map_err(damaged)?,
+            },
             convention_revision: row.convention_revision,
             revision: row.revision,
             create_time: row.create_time,

@@ -5,6 +5,7 @@ mod follow;
 mod instalment;
 mod isolation;
 mod ledger_entry;
+mod measures;
 mod payment_plan;
 mod race;
 mod refusals;

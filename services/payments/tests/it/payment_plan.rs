@@ -54,6 +54,10 @@ async fn a_plan_is_read() {
             create_time: plan.create_time,
             update_time: plan.create_time,
             etag: "1".to_owned(),
+            suspended: false,
+            terminated: false,
+            due_amount: Some(euros(1_150_000)),
+            to_recover_amount: Some(euros(0)),
         }
     );
     assert!(plan.create_time.is_some());

@@ -109,6 +109,12 @@ impl World {
 
     /// The changes of the service up to the first of this kind about this resource.
     pub async fn changes_until(&self, kind: &str, name: &str) -> Vec<Change> {
+        self.changes_to(|change| change.kind == kind && change.name == name)
+            .await
+    }
+
+    /// The changes of the service up to the first that is wanted.
+    pub async fn changes_to(&self, wanted: impl Fn(&Change) -> bool) -> Vec<Change> {
         let mut client = self.changes(self.tokens.auditor());
         let (mut cursor, mut seen) = (String::new(), Vec::new());
         for _ in 0..PULLS {
@@ -123,14 +129,14 @@ impl World {
             let page = client.pull_changes(request).await.unwrap().into_inner();
             cursor = page.next_cursor;
             for change in page.changes {
-                let found = change.kind == kind && change.name == name;
+                let found = wanted(&change);
                 seen.push(change);
                 if found {
                     return seen;
                 }
             }
         }
-        panic!("no {kind} about {name} after {} changes", seen.len());
+        panic!("the change does not come; {} came", seen.len());
     }
 
     /// Says in the feed of `conventions` that there is a new operator.

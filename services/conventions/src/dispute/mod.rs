@@ -1,0 +1,5 @@
+//! Disputes (litiges, art. 9).
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

@@ -1,0 +1,5 @@
+//! Formal notices (mises en demeure, art. 7).
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

@@ -1,0 +1,5 @@
+//! Inspections (contrôles, art. 8).
+
+pub mod domain;
+pub mod rpc;
+pub mod store;
