@@ -147,6 +147,7 @@ fn agreement(convention: &wire::Convention) -> Result<Option<Agreement>, Failure
 fn term(term: &wire::InstalmentTerm) -> Result<(Kind, Money), Failure> {
     let kind = match term.kind() {
         wire::InstalmentKind::Advance => Kind::Advance,
+        wire::InstalmentKind::Interim => Kind::Interim,
         wire::InstalmentKind::Balance => Kind::Balance,
         wire::InstalmentKind::Unspecified => {
             return Err(Failure::bug(

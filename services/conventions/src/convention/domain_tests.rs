@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    convention::terms::{Commitment, InstalmentKind, Instalments, Signatory},
+    act::domain::{Publication, Publicity, Received, Transmission},
+    convention::terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory},
     programme::domain::Envelope,
 };
 
@@ -61,6 +62,7 @@ fn draft() -> Convention {
         )
         .unwrap(),
         advance_without_call: false,
+        originals: Originals::DEFAULT,
         target_publics: vec!["HABITANT".into()],
         objectives: vec!["Repérer les publics.".into()],
         commitments: vec![Commitment {
@@ -88,8 +90,15 @@ fn act(party: Party, number: &str) -> Act {
             .unwrap(),
         party,
         act_id: number.parse().unwrap(),
-        transmission: Some(date!(2025 - 10 - 06)),
-        publication: Some(date!(2025 - 10 - 06)),
+        transmission: Transmission::Transmitted(Received {
+            posting: None,
+            day: date!(2025 - 10 - 06),
+        }),
+        publication: Some(Publication {
+            publicity: Publicity::Publication,
+            day: date!(2025 - 10 - 06),
+            reference: None,
+        }),
         revision: 1,
         create_time: NOW,
         update_time: NOW,
@@ -167,7 +176,7 @@ fn every_blocker_has_its_reason_and_they_come_at_once() {
         ]
     );
     let mut late = ready();
-    late.acts.authority.as_mut().unwrap().transmission = None;
+    late.acts.authority.as_mut().unwrap().transmission = Transmission::ToTransmit;
     late.acts.operator.as_mut().unwrap().publication = None;
     late.envelope = late.envelope.unwrap().engage(Money::from_cents(1));
     assert_eq!(
