@@ -181,6 +181,7 @@ impl Conventions {
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
         }
+        etag::check(&request.etag, convention.revision)?;
         framework_convention::store::get(&mut tx, &framework).await?;
         let renewal = convention.renewal(self.ids.next(), framework, tx.now())?;
         store::insert(&mut tx, &renewal).await?;

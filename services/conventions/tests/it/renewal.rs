@@ -17,6 +17,7 @@ fn renew(name: &str, framework: &str) -> RenewConventionRequest {
     RenewConventionRequest {
         name: name.to_owned(),
         framework_convention: framework.to_owned(),
+        etag: String::new(),
         request_id: request_id(),
     }
 }
@@ -56,7 +57,18 @@ async fn a_convention_in_force_is_renewed_once_as_a_draft_of_the_next_year() {
         .create_framework_convention(framework(&setting.programme))
         .await;
     let next = next.unwrap().into_inner().name;
-    let good = renew(&name, &next);
+    let stale = RenewConventionRequest {
+        etag: "1".to_owned(),
+        ..renew(&name, &next)
+    };
+    assert_eq!(
+        reason(officer.renew_convention(stale).await),
+        "ETAG_MISMATCH"
+    );
+    let good = RenewConventionRequest {
+        etag: last.etag.clone(),
+        ..renew(&name, &next)
+    };
     let renewal = officer.renew_convention(good.clone()).await.unwrap();
     let renewal = renewal.into_inner();
     let mut signatories = last.signatories.clone();
