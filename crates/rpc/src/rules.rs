@@ -366,6 +366,7 @@ mod tests {
                 kind: 99,
                 share: "1".into(),
                 amount: Some(Money::default()),
+                ..Default::default()
             }],
             // An output-only field is not read, whatever it holds.
             signatures: vec![conventions::Signature::default()],

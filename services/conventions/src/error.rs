@@ -46,6 +46,8 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::AlreadyTransmitted
         | Refusal::AlreadyPublished
         | Refusal::ActDatesOutOfOrder { .. }
+        | Refusal::ActTransmissionOutOfOrder(_)
+        | Refusal::ConventionNotRenewable
         | Refusal::ReportNotEditable
         | Refusal::ReportNotSubmitted
         | Refusal::ReportNotAccepted

@@ -35,11 +35,15 @@ pub enum Refusal {
     AlreadyPublished,
     /// A date lies before the decision, or in the future.
     ActDatesOutOfOrder {
-        /// Day of the decision.
-        decision: Date,
+        /// Day of the decision, or of the step before.
+        since: Date,
         /// Today in Paris.
         today: Date,
     },
+    /// The act's transmission is not where the step begins; its state.
+    ActTransmissionOutOfOrder(&'static str),
+    /// The convention was never in force, or no budget year follows its own.
+    ConventionNotRenewable,
     /// The report is neither a draft nor returned.
     ReportNotEditable,
     /// The report is not handed in.
@@ -148,6 +152,8 @@ impl Refusal {
             Self::AlreadyTransmitted => "ALREADY_TRANSMITTED",
             Self::AlreadyPublished => "ALREADY_PUBLISHED",
             Self::ActDatesOutOfOrder { .. } => "ACT_DATES_OUT_OF_ORDER",
+            Self::ActTransmissionOutOfOrder(_) => "ACT_TRANSMISSION_OUT_OF_ORDER",
+            Self::ConventionNotRenewable => "CONVENTION_NOT_RENEWABLE",
             Self::ReportNotEditable => "REPORT_NOT_EDITABLE",
             Self::ReportNotSubmitted => "REPORT_NOT_SUBMITTED",
             Self::ReportNotAccepted => "REPORT_NOT_ACCEPTED",
@@ -243,13 +249,36 @@ impl Refusal {
                 "The publication is recorded already.",
                 "La publication de cet acte est déjà enregistrée.",
             ),
-            Self::ActDatesOutOfOrder { decision, today } => Text::new(
-                format!("The day lies outside {decision} (the decision) to {today} (today)."),
+            Self::ActDatesOutOfOrder { since, today } => Text::new(
                 format!(
-                    "Cette date doit être comprise entre le {} (décision) et le {} (aujourd'hui).",
-                    french_date(*decision),
+                    "The day lies outside {since} (the decision, or the step before) to {today} (today)."
+                ),
+                format!(
+                    "Cette date doit être comprise entre le {} (décision ou étape précédente) et le {} (aujourd'hui).",
+                    french_date(*since),
                     french_date(*today)
                 ),
+            ),
+            Self::ActTransmissionOutOfOrder(state) => Text::new(
+                format!(
+                    "The transmission of the act is in state {state}: this step does not follow."
+                ),
+                match *state {
+                    "TO_TRANSMIT" => {
+                        "Rien n'est encore envoyé : enregistrez d'abord le dépôt ou la transmission."
+                    }
+                    "POSTED" => {
+                        "L'acte est déposé : enregistrez d'abord sa transmission, son refus ou son échec."
+                    }
+                    "TRANSMITTED" => "L'acte est déjà transmis.",
+                    "ACKNOWLEDGED" => "La préfecture a déjà accusé réception de l'acte.",
+                    _ => "La dernière transmission n'a pas abouti : transmettez l'acte à nouveau.",
+                },
+            ),
+            Self::ConventionNotRenewable => Text::new(
+                "Only a convention that is or was in force is renewed, for a budget year up to 2100.",
+                "Seule une convention en vigueur, ou qui l'a été, se renouvelle, pour un exercice jusqu'à 2100 : faites-la \
+                 d'abord signer, ou modifiez-la.",
             ),
             Self::ReportNotEditable => Text::new(
                 "The report is handed in: only a draft or a returned one changes.",

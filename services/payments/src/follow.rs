@@ -167,6 +167,7 @@ fn measures(convention: &wire::Convention) -> Result<Measures, Failure> {
 fn term(term: &wire::InstalmentTerm) -> Result<(Kind, Money), Failure> {
     let kind = match term.kind() {
         wire::InstalmentKind::Advance => Kind::Advance,
+        wire::InstalmentKind::Interim => Kind::Interim,
         wire::InstalmentKind::Balance => Kind::Balance,
         wire::InstalmentKind::Unspecified => {
             return Err(Failure::bug(

@@ -220,6 +220,7 @@ impl Journey {
                 publication_date: Some(self.today()),
                 etag: String::new(),
                 request_id: self.request_id(),
+                ..Default::default()
             }
         )?;
         anyhow::ensure!(

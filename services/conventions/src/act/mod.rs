@@ -3,3 +3,4 @@
 pub mod domain;
 pub mod rpc;
 pub mod store;
+mod wire;

@@ -2,14 +2,15 @@
 
 use nonrecours_contracts::conventions::{
     self as wire, CreateActRequest, GetActRequest, ListActsRequest, ListActsResponse,
-    RecordActPublicationRequest, RecordActTransmissionRequest,
+    RecordActAcknowledgementRequest, RecordActPostingRequest, RecordActPublicationRequest,
+    RecordActTransmissionFailureRequest, RecordActTransmissionRequest,
     act_service_server::{ActService, ActServiceServer},
 };
 use nonrecours_kernel::{ActId, ActName, ConventionName, IdSource, Invalid, paris_date};
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{
     Check, Failure, Page,
-    convert::{date, optional_date, to_date, to_timestamp},
+    convert::{date, optional_date},
     etag, field, open,
 };
 use time::Date;
@@ -17,17 +18,14 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    domain::{Act, in_order},
+    domain::{Act, Failure as Failed, Publication, Received, Transmission, in_order},
     store,
+    wire::{message, publicity},
 };
 use crate::{
-    convention::{
-        self,
-        party::Party,
-        wire::{party, to_party},
-    },
+    convention::{self, party::Party, wire::party},
     error::Error,
-    text::in_future,
+    text::{in_future, required, text},
 };
 
 /// The act service.
@@ -40,7 +38,7 @@ struct Record {
     party: Party,
     act_id: ActId,
     transmission: Option<Date>,
-    publication: Option<Date>,
+    publication: Option<Publication>,
 }
 
 impl Acts {
@@ -72,7 +70,11 @@ impl Acts {
             },
             party: command.party,
             act_id: command.act_id,
-            transmission: command.transmission,
+            transmission: command
+                .transmission
+                .map_or(Transmission::ToTransmit, |day| {
+                    Transmission::Transmitted(Received { posting: None, day })
+                }),
             publication: command.publication,
             revision: 1,
             create_time: now,
@@ -113,6 +115,77 @@ impl Acts {
         })
     }
 
+    async fn post(&self, request: Request<RecordActPostingRequest>) -> Result<wire::Act, Error> {
+        let (caller, request) = open(request)?;
+        let name: ActName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut check = Check::of(&request);
+        let day = check.take("posting_date", date(request.posting_date.as_ref()));
+        let day = check.finish(|| day)?;
+        let mut tx = self.db.begin(&scope).await?;
+        let act = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, act.revision)?;
+        let act = act.post(day, paris_date(tx.now()), tx.now())?;
+        store::update(&mut tx, &act).await?;
+        finish(tx, &request, "act.posted", &act).await
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<RecordActAcknowledgementRequest>,
+    ) -> Result<wire::Act, Error> {
+        let (caller, request) = open(request)?;
+        let name: ActName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut check = Check::of(&request);
+        let day = check.take(
+            "acknowledgement_date",
+            date(request.acknowledgement_date.as_ref()),
+        );
+        let reference = check.take("reference", text(&request.reference));
+        let (day, reference) = check.finish(|| day.zip(reference))?;
+        let mut tx = self.db.begin(&scope).await?;
+        let act = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, act.revision)?;
+        let act = act.acknowledge(day, reference, paris_date(tx.now()), tx.now())?;
+        store::update(&mut tx, &act).await?;
+        finish(tx, &request, "act.acknowledged", &act).await
+    }
+
+    async fn fail(
+        &self,
+        request: Request<RecordActTransmissionFailureRequest>,
+    ) -> Result<wire::Act, Error> {
+        let (caller, request) = open(request)?;
+        let name: ActName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut check = Check::of(&request);
+        // Any other outcome is refused by the contract's own rule.
+        let failure = match request.outcome() {
+            wire::TransmissionState::Refused => Some(Failed::Refused),
+            wire::TransmissionState::Error => Some(Failed::Error),
+            _ => None,
+        };
+        let day = check.take("failure_date", date(request.failure_date.as_ref()));
+        let reason = check.take("reason", text(&request.reason));
+        let ((failure, day), reason) = check.finish(|| failure.zip(day).zip(reason))?;
+        let mut tx = self.db.begin(&scope).await?;
+        let act = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, act.revision)?;
+        let act = act.fail(failure, day, reason, paris_date(tx.now()), tx.now())?;
+        store::update(&mut tx, &act).await?;
+        finish(tx, &request, "act.transmission_failed", &act).await
+    }
+
     async fn transmit(
         &self,
         request: Request<RecordActTransmissionRequest>,
@@ -146,14 +219,21 @@ impl Acts {
         let scope = caller.reach(name.operator)?;
         let mut check = Check::of(&request);
         let day = check.take("publication_date", date(request.publication_date.as_ref()));
-        let day = check.finish(|| day)?;
+        let reference = reference(&mut check, "reference", &request.reference);
+        let publication = check.finish(|| {
+            Some(Publication {
+                publicity: publicity(request.publicity()),
+                day: day?,
+                reference: reference?,
+            })
+        })?;
         let mut tx = self.db.begin(&scope).await?;
         let act = store::lock(&mut tx, &name).await?;
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
         }
         etag::check(&request.etag, act.revision)?;
-        let act = act.publish(day, paris_date(tx.now()), tx.now())?;
+        let act = act.publish(publication, paris_date(tx.now()), tx.now())?;
         store::update(&mut tx, &act).await?;
         finish(tx, &request, "act.published", &act).await
     }
@@ -198,6 +278,27 @@ impl ActService for Acts {
         Ok(Response::new(self.list(request).await?))
     }
 
+    async fn record_act_posting(
+        &self,
+        request: Request<RecordActPostingRequest>,
+    ) -> Result<Response<wire::Act>, Status> {
+        Ok(Response::new(self.post(request).await?))
+    }
+
+    async fn record_act_acknowledgement(
+        &self,
+        request: Request<RecordActAcknowledgementRequest>,
+    ) -> Result<Response<wire::Act>, Status> {
+        Ok(Response::new(self.acknowledge(request).await?))
+    }
+
+    async fn record_act_transmission_failure(
+        &self,
+        request: Request<RecordActTransmissionFailureRequest>,
+    ) -> Result<Response<wire::Act>, Status> {
+        Ok(Response::new(self.fail(request).await?))
+    }
+
     async fn record_act_transmission(
         &self,
         request: Request<RecordActTransmissionRequest>,
@@ -240,6 +341,25 @@ fn command(request: &CreateActRequest, today: Date) -> Result<Record, Failure> {
         };
         let transmission = day("act.transmission_date", act.transmission_date.as_ref());
         let publication = day("act.publication_date", act.publication_date.as_ref());
+        let reference = reference(
+            &mut check,
+            "act.publication_reference",
+            &act.publication_reference,
+        );
+        // How and where it was published is nothing without the day.
+        let alone = act.publication_date.is_none()
+            && (act.publicity() != wire::Publicity::Unspecified
+                || !act.publication_reference.is_empty());
+        if alone {
+            check.refuse("act.publication_date", required());
+        }
+        let publication = publication.zip(reference).map(|(day, reference)| {
+            day.map(|day| Publication {
+                publicity: publicity(act.publicity()),
+                day,
+                reference,
+            })
+        });
         Some(Record {
             party: party?,
             act_id: act_id?,
@@ -250,17 +370,10 @@ fn command(request: &CreateActRequest, today: Date) -> Result<Record, Failure> {
     check.finish(|| command)
 }
 
-fn message(act: &Act) -> wire::Act {
-    wire::Act {
-        name: act.name.to_string(),
-        party: to_party(act.party).into(),
-        act_id: act.act_id.to_string(),
-        decision_date: Some(to_date(act.act_id.date())),
-        transmission_date: act.transmission.map(to_date),
-        publication_date: act.publication.map(to_date),
-        enforceable_date: act.enforceable().map(to_date),
-        create_time: Some(to_timestamp(act.create_time)),
-        update_time: Some(to_timestamp(act.update_time)),
-        etag: etag::of(act.revision),
+/// Reads a reference that may be absent. The outer nothing: it is faulty.
+fn reference(check: &mut Check, path: &str, given: &str) -> Option<Option<String>> {
+    if given.is_empty() {
+        return Some(None);
     }
+    check.take(path, text(given)).map(Some)
 }

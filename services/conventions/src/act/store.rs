@@ -6,7 +6,7 @@ use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::domain::Act;
+use super::domain::{Act, Failure as Failed, Publication, Publicity, Received, Transmission};
 use crate::{
     convention::party::{ByParty, Party},
     error::Error,
@@ -17,16 +17,20 @@ use crate::{
 pub async fn insert(tx: &mut Tx, act: &Act) -> Result<(), Error> {
     let inserted = sqlx::query!(
         "INSERT INTO act (operator_id, convention_id, act_record_id, party, act_id, decision_date, transmission_date,
-                          publication_date, revision, create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                          publication_date, transmission_state, publicity, publication_reference, revision, create_time,
+                          update_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         act.name.operator.uuid(),
         act.name.convention.uuid(),
         act.name.act.uuid(),
         act.party.as_str(),
         act.act_id.to_string(),
         act.act_id.date(),
-        act.transmission,
-        act.publication,
+        act.transmission.day(),
+        act.publication.as_ref().map(|it| it.day),
+        act.transmission.as_str(),
+        act.publication.as_ref().map(|it| it.publicity.as_str()),
+        act.publication.as_ref().and_then(|it| it.reference.as_deref()),
         act.revision,
         act.create_time,
         act.update_time
@@ -75,18 +79,37 @@ pub async fn lock(tx: &mut Tx, name: &ActName) -> Result<Act, Error> {
     Ok(row.ok_or_else(|| Failure::not_found(name))?.try_into()?)
 }
 
-/// Writes the dates of a locked act.
+/// Writes the steps of a locked act.
 pub async fn update(tx: &mut Tx, act: &Act) -> Result<(), Error> {
+    let (acknowledged, acknowledgement) = match &act.transmission {
+        Transmission::Acknowledged { day, reference, .. } => (Some(*day), Some(reference.as_str())),
+        _ => (None, None),
+    };
+    let (failed, failure) = match &act.transmission {
+        Transmission::Failed { day, reason, .. } => (Some(*day), Some(reason.as_str())),
+        _ => (None, None),
+    };
     sqlx::query!(
-        "UPDATE act SET transmission_date = $4, publication_date = $5, revision = $6, update_time = $7
+        "UPDATE act
+         SET transmission_date = $4, publication_date = $5, revision = $6, update_time = $7, transmission_state = $8,
+             posting_date = $9, acknowledgement_date = $10, acknowledgement_reference = $11, failure_date = $12,
+             failure_reason = $13, publicity = $14, publication_reference = $15
          WHERE operator_id = $1 AND convention_id = $2 AND act_record_id = $3",
         act.name.operator.uuid(),
         act.name.convention.uuid(),
         act.name.act.uuid(),
-        act.transmission,
-        act.publication,
+        act.transmission.day(),
+        act.publication.as_ref().map(|it| it.day),
         act.revision,
-        act.update_time
+        act.update_time,
+        act.transmission.as_str(),
+        act.transmission.posting(),
+        acknowledged,
+        acknowledgement,
+        failed,
+        failure,
+        act.publication.as_ref().map(|it| it.publicity.as_str()),
+        act.publication.as_ref().and_then(|it| it.reference.as_deref())
     )
     .execute(tx.conn())
     .await?;
@@ -177,6 +200,63 @@ struct Row {
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
+    transmission_state: String,
+    posting_date: Option<Date>,
+    acknowledgement_date: Option<Date>,
+    acknowledgement_reference: Option<String>,
+    failure_date: Option<Date>,
+    failure_reason: Option<String>,
+    publicity: Option<String>,
+    publication_reference: Option<String>,
+}
+
+impl Row {
+    fn transmission(&self) -> Result<Transmission, pg::Error> {
+        let received = self.transmission_date.map(|day| Received {
+            posting: self.posting_date,
+            day,
+        });
+        let failed = |failure| {
+            let (day, reason) = self.failure_date.zip(self.failure_reason.clone())?;
+            Some(Transmission::Failed {
+                failure,
+                posting: self.posting_date,
+                transmission: self.transmission_date,
+                day,
+                reason,
+            })
+        };
+        let read = match self.transmission_state.as_str() {
+            "TO_TRANSMIT" => Some(Transmission::ToTransmit),
+            "POSTED" => self
+                .posting_date
+                .map(|posting| Transmission::Posted { posting }),
+            "TRANSMITTED" => received.map(Transmission::Transmitted),
+            "ACKNOWLEDGED" => received
+                .zip(self.acknowledgement_date)
+                .zip(self.acknowledgement_reference.clone())
+                .map(|((received, day), reference)| Transmission::Acknowledged {
+                    received,
+                    day,
+                    reference,
+                }),
+            "REFUSED" => failed(Failed::Refused),
+            "ERROR" => failed(Failed::Error),
+            _ => None,
+        };
+        read.ok_or_else(|| damaged(format_args!("an act in state {}", self.transmission_state)))
+    }
+
+    fn publication(&self) -> Result<Option<Publication>, pg::Error> {
+        let Some((day, publicity)) = self.publication_date.zip(self.publicity.as_deref()) else {
+            return Ok(None);
+        };
+        Ok(Some(Publication {
+            publicity: one_of(&Publicity::ALL, Publicity::as_str, publicity)?,
+            day,
+            reference: self.publication_reference.clone(),
+        }))
+    }
 }
 
 impl TryFrom<Row> for Act {
@@ -191,8 +271,8 @@ impl TryFrom<Row> for Act {
             },
             party: one_of(&Party::ALL, Party::as_str, &row.party)?,
             act_id: parse(&row.act_id)?,
-            transmission: row.transmission_date,
-            publication: row.publication_date,
+            transmission: row.transmission()?,
+            publication: row.publication()?,
             revision: row.revision,
             create_time: row.create_time,
             update_time: row.update_time,

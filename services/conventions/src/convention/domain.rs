@@ -1,6 +1,9 @@
 //! The life of a convention: DRAFT -> PARTLY_SIGNED -> IN_FORCE -> COMPLETED -> SETTLED, or TERMINATED on the way.
 
-use nonrecours_kernel::{ActivityReportId, ConventionName, Money, Siren, paris_date};
+use nonrecours_kernel::{
+    ActivityReportId, ConventionId, ConventionName, FrameworkConventionName, Money, Siren,
+    paris_date,
+};
 use time::{Date, OffsetDateTime};
 
 use super::{
@@ -18,6 +21,8 @@ pub struct Convention {
     pub name: ConventionName,
     /// What the parties agree on.
     pub terms: Terms,
+    /// The same operator's convention that this one renews.
+    pub renewed_from: Option<ConventionId>,
     /// State, with its data.
     pub state: State,
     /// Counts the changes from 1.
@@ -210,11 +215,33 @@ impl Convention {
         Self {
             name,
             terms,
+            renewed_from: None,
             state: State::Draft,
             revision: 1,
             create_time: now,
             update_time: now,
         }
+    }
+
+    /// The draft of the next budget year, from a convention that is or was in force.
+    pub fn renewal(
+        &self,
+        id: ConventionId,
+        framework_convention: FrameworkConventionName,
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        let terms = match self.execution() {
+            Some(_) => self.terms.clone().renewed(framework_convention),
+            None => None,
+        };
+        let name = ConventionName {
+            operator: self.name.operator,
+            convention: id,
+        };
+        Ok(Self {
+            renewed_from: Some(self.name.convention),
+            ..Self::draft(name, terms.ok_or(Refusal::ConventionNotRenewable)?, now)
+        })
     }
 
     /// What it has since both parties have signed; nothing before.

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    act::domain::{Publication, Publicity, Received, Transmission},
     convention::measures::Cause,
-    convention::terms::{Commitment, InstalmentKind, Instalments, Signatory},
+    convention::terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory},
     programme::domain::Envelope,
 };
 
@@ -64,6 +65,7 @@ fn draft() -> Convention {
         )
         .unwrap(),
         advance_without_call: false,
+        originals: Originals::DEFAULT,
         target_publics: vec!["HABITANT".into()],
         objectives: vec!["Repérer les publics.".into()],
         commitments: vec![Commitment {
@@ -91,8 +93,15 @@ fn act(party: Party, number: &str) -> Act {
             .unwrap(),
         party,
         act_id: number.parse().unwrap(),
-        transmission: Some(date!(2025 - 10 - 06)),
-        publication: Some(date!(2025 - 10 - 06)),
+        transmission: Transmission::Transmitted(Received {
+            posting: None,
+            day: date!(2025 - 10 - 06),
+        }),
+        publication: Some(Publication {
+            publicity: Publicity::Publication,
+            day: date!(2025 - 10 - 06),
+            reference: None,
+        }),
         revision: 1,
         create_time: NOW,
         update_time: NOW,
@@ -170,7 +179,7 @@ fn every_blocker_has_its_reason_and_they_come_at_once() {
         ]
     );
     let mut late = ready();
-    late.acts.authority.as_mut().unwrap().transmission = None;
+    late.acts.authority.as_mut().unwrap().transmission = Transmission::ToTransmit;
     late.acts.operator.as_mut().unwrap().publication = None;
     late.envelope = late.envelope.unwrap().engage(Money::from_cents(1));
     assert_eq!(

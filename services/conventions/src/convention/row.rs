@@ -10,9 +10,9 @@ use super::{
     domain::{Completion, Convention, Execution, Plan, Signature, State},
     measures::{Cause, Ground, Measures, Termination},
     party::{ByParty, Party},
-    terms::{Commitment, InstalmentKind, Instalments, Signatory, Terms},
+    terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory, Terms},
 };
-use crate::stored::{budget_year, damaged, money, one_of};
+use crate::stored::{budget_year, damaged, money};
 
 /// The columns, by their names.
 pub(super) struct Row {
@@ -25,7 +25,11 @@ pub(super) struct Row {
     pub(super) grant_amount: Decimal,
     pub(super) instalment_kinds: Vec<String>,
     pub(super) instalment_shares: Vec<Decimal>,
+    pub(super) instalment_conditions: Vec<Option<String>>,
+    pub(super) instalment_due_dates: Vec<Option<Date>>,
     pub(super) advance_without_call: bool,
+    pub(super) originals: i16,
+    pub(super) renewed_from_id: Option<Uuid>,
     pub(super) target_publics: Vec<String>,
     pub(super) objectives: Vec<String>,
     pub(super) commitment_codes: Vec<String>,
@@ -72,6 +76,7 @@ impl TryFrom<Row> for Convention {
                 operator: Id::from_uuid(row.operator_id),
                 convention: Id::from_uuid(row.convention_id),
             },
+            renewed_from: row.renewed_from_id.map(Id::from_uuid),
             state: state(&row)?,
             revision: row.revision,
             create_time: row.create_time,
@@ -185,8 +190,15 @@ fn terms(row: Row) -> Result<Terms, Error> {
         .instalment_kinds
         .iter()
         .zip(row.instalment_shares)
-        .map(|(kind, share)| {
-            let kind = one_of(&InstalmentKind::ALL, InstalmentKind::as_str, kind)?;
+        .zip(row.instalment_conditions)
+        .zip(row.instalment_due_dates)
+        .map(|(((kind, share), condition), due)| {
+            let kind = match (kind.as_str(), condition) {
+                ("ADVANCE", None) => InstalmentKind::Advance,
+                ("INTERIM", Some(condition)) => InstalmentKind::Interim { condition, due },
+                ("BALANCE", None) => InstalmentKind::Balance,
+                _ => return Err(damaged(format_args!("an instalment of kind {kind}"))),
+            };
             Ok((kind, share.try_into().map_err(damaged)?))
         })
         .collect::<Result<_, Error>>()?;
@@ -208,6 +220,7 @@ fn terms(row: Row) -> Result<Terms, Error> {
         grant: money(row.grant_amount)?,
         instalments: Instalments::new(instalments).map_err(damaged)?,
         advance_without_call: row.advance_without_call,
+        originals: Originals::new(i32::from(row.originals)).map_err(damaged)?,
         target_publics: row.target_publics,
         objectives: row.objectives,
         commitments: commitments

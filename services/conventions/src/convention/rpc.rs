@@ -4,13 +4,14 @@ use nonrecours_contracts::{
     Mutation,
     conventions::{
         self as wire, CompleteActionsRequest, CreateConventionRequest, GetConventionRequest,
-        ListConventionsRequest, ListConventionsResponse, SignConventionRequest,
-        UpdateConventionRequest,
+        ListConventionsRequest, ListConventionsResponse, RenewConventionRequest,
+        SignConventionRequest, UpdateConventionRequest,
         convention_service_server::{ConventionService, ConventionServiceServer},
     },
 };
 use nonrecours_kernel::{
-    Caller, ConventionName, IdSource, Invalid, OperatorName, Role, Violation, paris_date,
+    Caller, ConventionName, FrameworkConventionName, IdSource, Invalid, OperatorName, Role,
+    Violation, paris_date,
 };
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert::date, etag, field, open};
@@ -165,6 +166,28 @@ impl Conventions {
         finish(tx, &request, "convention.signed", &convention).await
     }
 
+    async fn renew(
+        &self,
+        request: Request<RenewConventionRequest>,
+    ) -> Result<wire::Convention, Error> {
+        let (caller, request) = open(request)?;
+        let name: ConventionName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        let mut check = Check::of(&request);
+        let framework = check.parse("framework_convention", &request.framework_convention);
+        let framework: FrameworkConventionName = check.finish(|| framework)?;
+        let mut tx = self.db.begin(&scope).await?;
+        let convention = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&request.etag, convention.revision)?;
+        framework_convention::store::get(&mut tx, &framework).await?;
+        let renewal = convention.renewal(self.ids.next(), framework, tx.now())?;
+        store::insert(&mut tx, &renewal).await?;
+        finish(tx, &request, "convention.drafted", &renewal).await
+    }
+
     async fn complete(
         &self,
         request: Request<CompleteActionsRequest>,
@@ -228,6 +251,13 @@ impl ConventionService for Conventions {
         request: Request<SignConventionRequest>,
     ) -> Result<Response<wire::Convention>, Status> {
         Ok(Response::new(self.sign(request).await?))
+    }
+
+    async fn renew_convention(
+        &self,
+        request: Request<RenewConventionRequest>,
+    ) -> Result<Response<wire::Convention>, Status> {
+        Ok(Response::new(self.renew(request).await?))
     }
 
     async fn complete_actions(

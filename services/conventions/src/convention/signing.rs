@@ -7,7 +7,10 @@ use super::{
     domain::Convention,
     party::{ByParty, Party},
 };
-use crate::{act::domain::Act, programme::domain::Envelope};
+use crate::{
+    act::domain::{Act, Transmission},
+    programme::domain::Envelope,
+};
 
 /// What a signature depends on beside the convention itself.
 #[derive(Clone, Debug)]
@@ -65,7 +68,17 @@ fn act_blockers(party: Party, act: Option<&Act>, today: Date, blockers: &mut Vec
         return;
     };
     let (name, number) = (act.name.to_string(), &act.act_id);
-    if act.transmission.is_none() {
+    if let Transmission::Failed { reason, .. } = &act.transmission {
+        blockers.push(Blocker::new(
+            "ACT_TRANSMISSION_FAILED",
+            name.clone(),
+            format!("The last transmission of act {number} came to nothing: {reason}."),
+            format!(
+                "La dernière transmission de l'acte {number} n'a pas abouti ({reason}) : transmettez-le à nouveau \
+                 (art. L2131-1 du CGCT)."
+            ),
+        ));
+    } else if act.transmission.received().is_none() {
         blockers.push(Blocker::new(
             "ACT_NOT_TRANSMITTED",
             name.clone(),
@@ -86,7 +99,10 @@ fn act_blockers(party: Party, act: Option<&Act>, today: Date, blockers: &mut Vec
             ),
         ));
     }
-    if let Some(enforceable) = act.enforceable().filter(|day| *day > today) {
+    let enforceable = act
+        .enforceability()
+        .map(|enforceability| enforceability.day);
+    if let Some(enforceable) = enforceable.filter(|day| *day > today) {
         blockers.push(Blocker::new(
             "ACT_NOT_YET_ENFORCEABLE",
             name,

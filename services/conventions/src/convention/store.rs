@@ -1,9 +1,12 @@
 //! Conventions in the database: one row each.
 
-use nonrecours_kernel::{ConventionName, OperatorId, OperatorName, ProgrammeName, Siren, Siret};
+use nonrecours_kernel::{
+    ConventionName, OperatorId, OperatorName, ProgrammeName, Siren, Siret, Text,
+};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
+use time::Date;
 use uuid::Uuid;
 
 use super::{
@@ -12,7 +15,7 @@ use super::{
     party::{ByParty, Party},
     row::Row,
     signing::Circumstances,
-    terms::{InstalmentKind, Signatory, Terms},
+    terms::{Signatory, Terms},
 };
 use crate::{
     act,
@@ -29,7 +32,9 @@ macro_rules! rows {
             Row,
             r#"SELECT operator_id, convention_id, programme_id, framework_convention_id, title, budget_year,
                       grant_amount, instalment_kinds, instalment_shares AS "instalment_shares: Vec<Decimal>",
-                      advance_without_call, target_publics, objectives, commitment_codes, commitment_texts,
+                      instalment_conditions AS "instalment_conditions: Vec<Option<String>>",
+                      instalment_due_dates AS "instalment_due_dates: Vec<Option<Date>>",
+                      originals, renewed_from_id, advance_without_call, target_publics, objectives, commitment_codes, commitment_texts,
                       indicative_end_date, authority_signatory_name, authority_signatory_capacity,
                       authority_decision_date, operator_signatory_name, operator_signatory_capacity,
                       operator_decision_date, state, authority_sign_time, authority_signed_by, operator_sign_time,
@@ -43,18 +48,19 @@ macro_rules! rows {
     };
 }
 
-/// Adds a draft.
+/// Adds a draft. Refuses a second renewal of one convention.
 pub async fn insert(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
     let terms = TermsColumns::of(&convention.terms);
-    sqlx::query!(
+    let inserted = sqlx::query!(
         "INSERT INTO convention (operator_id, convention_id, programme_id, framework_convention_id, title, budget_year,
              grant_amount, instalment_kinds, instalment_shares, advance_without_call, target_publics, objectives,
              commitment_codes, commitment_texts, indicative_end_date,
              authority_signatory_name, authority_signatory_capacity, authority_decision_date,
              operator_signatory_name, operator_signatory_capacity, operator_decision_date,
-             state, plan_revision, paid_amount, plan_settled, revision, create_time, update_time)
+             state, plan_revision, paid_amount, plan_settled, revision, create_time, update_time,
+             instalment_conditions, instalment_due_dates, originals, renewed_from_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 'DRAFT', 0, 0, false, $22, $23, $24)",
+                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28)",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
         terms.programme,
@@ -78,11 +84,26 @@ pub async fn insert(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
         terms.operator.and_then(|signatory| signatory.empowering_decision),
         convention.revision,
         convention.create_time,
-        convention.update_time
+        convention.update_time,
+        &terms.instalment_conditions as &[Option<&str>],
+        &terms.instalment_due_dates as &[Option<Date>],
+        convention.terms.originals.get(),
+        convention.renewed_from.map(|renewed| renewed.uuid())
     )
     .execute(tx.conn())
-    .await?;
-    Ok(())
+    .await;
+    match inserted.map_err(pg::Error::from) {
+        Err(pg::Error::Duplicate { constraint }) if constraint == "convention_renewal_key" => {
+            Err(Error::from(Failure::already_exists(
+                "name",
+                Text::new(
+                    "The convention has its renewal already.",
+                    "Cette convention a déjà son renouvellement : reprenez ce projet.",
+                ),
+            )))
+        }
+        inserted => Ok(inserted.map(|_| ())?),
+    }
 }
 
 /// One convention. Refuses one that does not exist.
@@ -141,7 +162,8 @@ pub async fn update_terms(tx: &mut Tx, convention: &Convention) -> Result<(), Er
              objectives = $12, commitment_codes = $13, commitment_texts = $14, indicative_end_date = $15,
              authority_signatory_name = $16, authority_signatory_capacity = $17, authority_decision_date = $18,
              operator_signatory_name = $19, operator_signatory_capacity = $20, operator_decision_date = $21,
-             revision = $22, update_time = $23
+             revision = $22, update_time = $23, instalment_conditions = $24, instalment_due_dates = $25,
+             originals = $26
          WHERE operator_id = $1 AND convention_id = $2 AND state = 'DRAFT'",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -165,7 +187,10 @@ pub async fn update_terms(tx: &mut Tx, convention: &Convention) -> Result<(), Er
         terms.operator.map(|signatory| signatory.capacity.as_str()),
         terms.operator.and_then(|signatory| signatory.empowering_decision),
         convention.revision,
-        convention.update_time
+        convention.update_time,
+        &terms.instalment_conditions as &[Option<&str>],
+        &terms.instalment_due_dates as &[Option<Date>],
+        convention.terms.originals.get()
     )
     .execute(tx.conn())
     .await?;
@@ -316,6 +341,8 @@ struct TermsColumns<'a> {
     framework_convention: Uuid,
     instalment_kinds: Vec<&'static str>,
     instalment_shares: Vec<Decimal>,
+    instalment_conditions: Vec<Option<&'a str>>,
+    instalment_due_dates: Vec<Option<Date>>,
     commitment_codes: Vec<&'a str>,
     commitment_texts: Vec<&'a str>,
     authority: Option<&'a Signatory>,
@@ -329,10 +356,12 @@ impl<'a> TermsColumns<'a> {
         Self {
             programme: terms.framework_convention.programme.uuid(),
             framework_convention: terms.framework_convention.framework_convention.uuid(),
-            instalment_kinds: instalments
+            instalment_kinds: instalments.iter().map(|(kind, _)| kind.as_str()).collect(),
+            instalment_conditions: instalments
                 .iter()
-                .map(|(kind, _)| InstalmentKind::as_str(*kind))
+                .map(|(kind, _)| kind.condition())
                 .collect(),
+            instalment_due_dates: instalments.iter().map(|(kind, _)| kind.due()).collect(),
             instalment_shares: instalments.iter().map(|(_, share)| share.value()).collect(),
             commitment_codes: commitments.iter().map(|it| it.code.as_str()).collect(),
             commitment_texts: commitments.iter().map(|it| it.text.as_str()).collect(),

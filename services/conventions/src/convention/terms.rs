@@ -21,6 +21,8 @@ pub struct Terms {
     pub instalments: Instalments,
     /// Whether the advance is paid without a written call.
     pub advance_without_call: bool,
+    /// How many originals are signed.
+    pub originals: Originals,
     /// Codes of the target publics (art. 2).
     pub target_publics: Vec<String>,
     /// Objectives (art. 2).
@@ -53,34 +55,91 @@ pub struct Signatory {
     pub empowering_decision: Option<Date>,
 }
 
-/// Kind of an instalment.
+/// Number of originals of a signed document: one a party at least, and not more than people sign by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Originals(i16);
+
+impl Originals {
+    /// As many as the document has when nobody says otherwise.
+    pub const DEFAULT: Self = Self(3);
+    /// Most.
+    const MAX: i32 = 20;
+
+    /// Reads a number; 0 stands for the default. Refused with `ORIGINALS_RANGE`.
+    pub fn new(number: i32) -> Result<Self, Invalid> {
+        match i16::try_from(number) {
+            Ok(0) => Ok(Self::DEFAULT),
+            Ok(number) if (2..=Self::MAX).contains(&i32::from(number)) => Ok(Self(number)),
+            _ => Err(Invalid::new(
+                "ORIGINALS_RANGE",
+                format!(
+                    "there are between 2 originals, one a party, and {}",
+                    Self::MAX
+                ),
+                format!(
+                    "Il faut entre deux exemplaires originaux, un par partie, et {}.",
+                    Self::MAX
+                ),
+            )),
+        }
+    }
+
+    /// The number.
+    pub const fn get(self) -> i16 {
+        self.0
+    }
+}
+
+/// Kind of an instalment, with what only that kind has.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstalmentKind {
-    /// Acompte.
+    /// Acompte, the first.
     Advance,
-    /// Solde.
+    /// Acompte intermédiaire.
+    Interim {
+        /// What it waits for.
+        condition: String,
+        /// Day on which it is expected to fall due.
+        due: Option<Date>,
+    },
+    /// Solde, the last.
     Balance,
 }
 
 impl InstalmentKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Advance, Self::Balance];
-
     /// Its name in the database and in the contract.
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Advance => "ADVANCE",
+            Self::Interim { .. } => "INTERIM",
             Self::Balance => "BALANCE",
+        }
+    }
+
+    /// What it waits for, of an interim.
+    pub fn condition(&self) -> Option<&str> {
+        match self {
+            Self::Interim { condition, .. } => Some(condition),
+            Self::Advance | Self::Balance => None,
+        }
+    }
+
+    /// When it is expected to fall due, of an interim.
+    pub const fn due(&self) -> Option<Date> {
+        match self {
+            Self::Interim { due, .. } => *due,
+            Self::Advance | Self::Balance => None,
         }
     }
 }
 
-/// The instalments: shares above 0 that add up to 1; one balance, the last.
+/// The instalments: shares above 0 that add up to 1; at most one advance, the first; one balance, the last; interims
+/// between them, their due dates in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instalments(Vec<(InstalmentKind, Rate)>);
 
 impl Instalments {
-    /// Refused with `SHARE_ZERO`, `BALANCE_NOT_LAST` or `RATES_TOTAL`.
+    /// Refused with `SHARE_ZERO`, `BALANCE_NOT_LAST`, `ADVANCE_NOT_FIRST`, `DUE_DATES_OUT_OF_ORDER` or `RATES_TOTAL`.
     pub fn new(terms: Vec<(InstalmentKind, Rate)>) -> Result<Self, Invalid> {
         if terms.iter().any(|(_, share)| *share == Rate::ZERO) {
             return Err(Invalid::new(
@@ -92,12 +151,28 @@ impl Instalments {
         let balances = terms
             .iter()
             .filter(|(kind, _)| *kind == InstalmentKind::Balance);
-        let last = terms.last().map(|(kind, _)| *kind);
-        if balances.count() != 1 || last != Some(InstalmentKind::Balance) {
+        let last = terms.last().map(|(kind, _)| kind);
+        if balances.count() != 1 || last != Some(&InstalmentKind::Balance) {
             return Err(Invalid::new(
                 "BALANCE_NOT_LAST",
                 "there is exactly one balance, and it comes last",
                 "Il faut un seul solde, en dernière échéance.",
+            ));
+        }
+        let mut after_first = terms.iter().skip(1);
+        if after_first.any(|(kind, _)| *kind == InstalmentKind::Advance) {
+            return Err(Invalid::new(
+                "ADVANCE_NOT_FIRST",
+                "there is at most one advance, and it comes first; those between are interims",
+                "Il y a au plus un acompte initial, en première échéance : les suivants sont des acomptes \
+                 intermédiaires.",
+            ));
+        }
+        if !terms.iter().filter_map(|(kind, _)| kind.due()).is_sorted() {
+            return Err(Invalid::new(
+                "DUE_DATES_OUT_OF_ORDER",
+                "the due dates follow the order of the instalments",
+                "Les dates d'échéance doivent suivre l'ordre des échéances.",
             ));
         }
         let instalments = Self(terms);
@@ -119,10 +194,28 @@ impl Instalments {
     fn shares(&self) -> Vec<Rate> {
         self.0.iter().map(|(_, share)| *share).collect()
     }
+
+    fn year_later(mut self) -> Self {
+        for (kind, _) in &mut self.0 {
+            if let InstalmentKind::Interim { due: Some(due), .. } = kind {
+                *due = year_later(*due);
+            }
+        }
+        self
+    }
+}
+
+/// The same day a year later; the day before for 29 February. Years end long after the last budget year.
+fn year_later(day: Date) -> Date {
+    let year = day.year() + 1;
+    day.replace_year(year)
+        .or_else(|_| day.replace_day(28).and_then(|day| day.replace_year(year)))
+        .unwrap_or(day)
 }
 
 impl Terms {
-    /// What the terms contradict among themselves, by field: `END_BEFORE_BUDGET_YEAR`, `INSTALMENT_EMPTY`.
+    /// What the terms contradict among themselves, by field: `END_BEFORE_BUDGET_YEAR`, `INSTALMENT_EMPTY`,
+    /// `DUE_BEFORE_BUDGET_YEAR`.
     pub fn contradictions(&self) -> Vec<(&'static str, Invalid)> {
         let mut found = Vec::new();
         let amounts = self.instalments.amounts(self.grant);
@@ -133,6 +226,21 @@ impl Terms {
                     "INSTALMENT_EMPTY",
                     "an instalment comes to nothing: the grant is too small for its share",
                     "Une échéance serait de zéro euro : la subvention est trop petite pour cette part.",
+                ),
+            ));
+        }
+        let first_due = self
+            .instalments
+            .terms()
+            .iter()
+            .find_map(|(kind, _)| kind.due());
+        if first_due.is_some_and(|due| due < self.budget_year.first_day()) {
+            found.push((
+                "instalment_terms",
+                Invalid::new(
+                    "DUE_BEFORE_BUDGET_YEAR",
+                    "an instalment falls due before the budget year begins",
+                    "Une échéance précède l'exercice budgétaire : corrigez sa date ou l'exercice.",
                 ),
             ));
         }
@@ -147,6 +255,32 @@ impl Terms {
             ));
         }
         found
+    }
+
+    /// The same terms for the next budget year under a framework convention: every date a year later, the year in the
+    /// title too, nobody empowered yet. Nothing after the last budget year.
+    pub fn renewed(self, framework_convention: FrameworkConventionName) -> Option<Self> {
+        let budget_year = BudgetYear::try_from(self.budget_year.get().checked_add(1)?).ok()?;
+        let unempowered = |signatory: Option<Signatory>| {
+            signatory.map(|signatory| Signatory {
+                empowering_decision: None,
+                ..signatory
+            })
+        };
+        Some(Self {
+            framework_convention,
+            title: self
+                .title
+                .replace(&self.budget_year.to_string(), &budget_year.to_string()),
+            budget_year,
+            instalments: self.instalments.year_later(),
+            indicative_end: year_later(self.indicative_end),
+            signatories: ByParty {
+                authority: unempowered(self.signatories.authority),
+                operator: unempowered(self.signatories.operator),
+            },
+            ..self
+        })
     }
 
     /// The terms with a party's empowering decision on the day of its act: fills a blank date, refuses another day.
@@ -179,6 +313,8 @@ pub struct Changes {
     pub instalments: Option<Instalments>,
     /// New setting.
     pub advance_without_call: Option<bool>,
+    /// New number.
+    pub originals: Option<Originals>,
     /// New publics.
     pub target_publics: Option<Vec<String>>,
     /// New objectives.
@@ -201,6 +337,7 @@ impl Changes {
             grant: self.grant?,
             instalments: self.instalments?,
             advance_without_call: self.advance_without_call?,
+            originals: self.originals?,
             target_publics: self.target_publics?,
             objectives: self.objectives?,
             commitments: self.commitments?,
@@ -222,6 +359,7 @@ impl Changes {
             advance_without_call: self
                 .advance_without_call
                 .unwrap_or(terms.advance_without_call),
+            originals: self.originals.unwrap_or(terms.originals),
             target_publics: self.target_publics.unwrap_or(terms.target_publics),
             objectives: self.objectives.unwrap_or(terms.objectives),
             commitments: self.commitments.unwrap_or(terms.commitments),
@@ -232,53 +370,5 @@ impl Changes {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn instalments(terms: &[(InstalmentKind, &str)]) -> Result<Instalments, Invalid> {
-        Instalments::new(
-            terms
-                .iter()
-                .map(|(kind, share)| (*kind, Rate::parse(share).unwrap()))
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn one_balance_last_and_shares_of_one() {
-        use InstalmentKind::{Advance, Balance};
-        let reason = |terms: &[_]| instalments(terms).unwrap_err().reason;
-        assert_eq!(reason(&[]), "BALANCE_NOT_LAST");
-        assert_eq!(reason(&[(Advance, "1")]), "BALANCE_NOT_LAST");
-        assert_eq!(
-            reason(&[(Balance, "0.2"), (Advance, "0.8")]),
-            "BALANCE_NOT_LAST"
-        );
-        assert_eq!(
-            reason(&[(Balance, "0.5"), (Balance, "0.5")]),
-            "BALANCE_NOT_LAST"
-        );
-        assert_eq!(reason(&[(Advance, "0"), (Balance, "1")]), "SHARE_ZERO");
-        assert_eq!(reason(&[(Advance, "0.8"), (Balance, "0.3")]), "RATES_TOTAL");
-        let both = instalments(&[(Advance, "0.8"), (Balance, "0.2")]).unwrap();
-        assert_eq!(
-            both.amounts(Money::from_cents(1_150_000)),
-            [Money::from_cents(920_000), Money::from_cents(230_000)]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn the_instalments_always_add_up_to_the_grant(cents in 1..10_000_000_i64, share in 1..100_u8) {
-            use InstalmentKind::{Advance, Balance};
-            let both = instalments(&[
-                (Advance, &format!("0.{share:02}")),
-                (Balance, &format!("0.{:02}", 100 - share)),
-            ]).unwrap();
-            let grant = Money::from_cents(cents);
-            prop_assert_eq!(Money::sum(both.amounts(grant)), Some(grant));
-        }
-    }
-}
+#[path = "terms_tests.rs"]
+mod tests;

@@ -1,7 +1,9 @@
 //! Between the contract's messages and a convention.
 
 use nonrecours_contracts::conventions as wire;
-use nonrecours_kernel::{Blocker, BudgetYear, Invalid, Money, Rate, catalogue};
+use nonrecours_kernel::{
+    Blocker, BudgetYear, ConventionName, Invalid, Money, Rate, catalogue, money_in_words,
+};
 use nonrecours_pg::Tx;
 use nonrecours_rpc::{
     Check,
@@ -16,7 +18,7 @@ use super::{
     party::{ByParty, Party},
     signing::signing_blockers,
     store,
-    terms::{Changes, Commitment, InstalmentKind, Instalments, Signatory},
+    terms::{Changes, Commitment, InstalmentKind, Instalments, Originals, Signatory},
 };
 use crate::{
     error::Error,
@@ -24,13 +26,14 @@ use crate::{
 };
 
 /// Fields of a convention that a request gives.
-pub const INPUT_FIELDS: [&str; 11] = [
+pub const INPUT_FIELDS: [&str; 12] = [
     "framework_convention",
     "title",
     "budget_year",
     "grant_amount",
     "instalment_terms",
     "advance_without_call",
+    "originals",
     "target_publics",
     "objectives",
     "commitments",
@@ -70,6 +73,9 @@ pub fn changes(
     if touches("advance_without_call") {
         changes.advance_without_call = Some(given.advance_without_call);
     }
+    if touches("originals") {
+        changes.originals = check.take("convention.originals", Originals::new(given.originals));
+    }
     if touches("target_publics") {
         changes.target_publics = target_publics(check, &given.target_publics, today);
     }
@@ -94,17 +100,39 @@ fn instalments(check: &mut Check, given: &[wire::InstalmentTerm]) -> Option<Inst
     for (index, term) in given.iter().enumerate() {
         let path = |name| format!("convention.instalment_terms[{index}].{name}");
         let kind = match term.kind() {
-            wire::InstalmentKind::Unspecified => Err(required()),
-            wire::InstalmentKind::Advance => Ok(InstalmentKind::Advance),
-            wire::InstalmentKind::Balance => Ok(InstalmentKind::Balance),
+            wire::InstalmentKind::Unspecified => check.take(&path("kind"), Err(required())),
+            wire::InstalmentKind::Advance => Some(InstalmentKind::Advance),
+            wire::InstalmentKind::Balance => Some(InstalmentKind::Balance),
+            wire::InstalmentKind::Interim => {
+                let condition = check.take(&path("condition"), text(&term.condition));
+                let due = check.take(&path("due_date"), optional_date(term.due_date.as_ref()));
+                condition
+                    .zip(due)
+                    .map(|(condition, due)| InstalmentKind::Interim { condition, due })
+            }
         };
-        let kind = check.take(&path("kind"), kind);
+        if term.kind() != wire::InstalmentKind::Interim {
+            if !term.condition.is_empty() {
+                check.refuse(&path("condition"), interim_only());
+            }
+            if term.due_date.is_some() {
+                check.refuse(&path("due_date"), interim_only());
+            }
+        }
         let share: Option<Rate> = check.parse(&path("share"), &term.share);
         terms.push(kind.zip(share));
     }
     // The whole is looked at only once each part is right.
     let terms: Vec<_> = terms.into_iter().collect::<Option<_>>()?;
     check.take("convention.instalment_terms", Instalments::new(terms))
+}
+
+fn interim_only() -> Invalid {
+    Invalid::new(
+        "INTERIM_ONLY",
+        "only an interim instalment has it",
+        "Seul un acompte intermédiaire a une condition et une date d'échéance : videz ce champ.",
+    )
 }
 
 fn target_publics(check: &mut Check, given: &[String], today: Date) -> Option<Vec<String>> {
@@ -270,9 +298,11 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
             .iter()
             .zip(terms.instalments.amounts(terms.grant))
             .map(|((kind, share), amount)| wire::InstalmentTerm {
-                kind: to_instalment_kind(*kind).into(),
+                kind: to_instalment_kind(kind).into(),
                 share: share.to_string(),
                 amount: Some(to_money(amount)),
+                condition: kind.condition().unwrap_or_default().to_owned(),
+                due_date: kind.due().map(to_date),
             })
             .collect(),
         advance_without_call: terms.advance_without_call,
@@ -319,6 +349,18 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
             Some(Cause::Decision(id)) => format!("{}/decisions/{id}", convention.name),
             None => String::new(),
         },
+        grant_amount_in_words: money_in_words(&terms.grant),
+        originals: i32::from(terms.originals.get()),
+        renewed_from: convention
+            .renewed_from
+            .map(|renewed| {
+                ConventionName {
+                    convention: renewed,
+                    ..convention.name
+                }
+                .to_string()
+            })
+            .unwrap_or_default(),
     }
 }
 
@@ -349,9 +391,10 @@ fn signatures(convention: &Convention) -> Vec<wire::Signature> {
         .collect()
 }
 
-fn to_instalment_kind(kind: InstalmentKind) -> wire::InstalmentKind {
+fn to_instalment_kind(kind: &InstalmentKind) -> wire::InstalmentKind {
     match kind {
         InstalmentKind::Advance => wire::InstalmentKind::Advance,
+        InstalmentKind::Interim { .. } => wire::InstalmentKind::Interim,
         InstalmentKind::Balance => wire::InstalmentKind::Balance,
     }
 }

@@ -211,6 +211,7 @@ async fn transmission_and_publication_are_recorded_once_and_in_order() {
         publication_date: Some(date(2025, month, day)),
         etag: etag.to_owned(),
         request_id: request_id(),
+        ..RecordActPublicationRequest::default()
     };
     for (month, day) in [(9, 28), (10, 8)] {
         let outcome = officer

@@ -111,7 +111,7 @@ async fn everything_wrong_with_a_draft_comes_at_once() {
             instalment_terms: vec![InstalmentTerm {
                 kind: InstalmentKind::Balance.into(),
                 share: "80 %".to_owned(),
-                amount: None,
+                ..InstalmentTerm::default()
             }],
             target_publics: vec![
                 "SENIOR".to_owned(),

@@ -76,11 +76,11 @@ pub fn operator(siret: &str, category: OperatorCategory) -> CreateOperatorReques
     }
 }
 
-fn term(kind: InstalmentKind, share: &str) -> InstalmentTerm {
+pub fn term(kind: InstalmentKind, share: &str) -> InstalmentTerm {
     InstalmentTerm {
         kind: kind.into(),
         share: share.to_owned(),
-        amount: None,
+        ..InstalmentTerm::default()
     }
 }
 

@@ -57,6 +57,20 @@ async fn the_state_machines_hold_in_the_database_too() {
             "convention_instalments",
         ),
         ("instalment_kinds = '{BALANCE}'", "convention_instalments"),
+        (
+            "instalment_kinds = '{ADVANCE,ADVANCE,BALANCE}', instalment_shares = '{0.5,0.3,0.2}', \
+             instalment_conditions = '{NULL,x,NULL}', instalment_due_dates = '{NULL,NULL,NULL}'",
+            "convention_split",
+        ),
+        (
+            "instalment_conditions = '{x,NULL}'",
+            "convention_split_conditions",
+        ),
+        ("originals = 1", "convention_originals_check"),
+        (
+            "renewed_from_id = gen_random_uuid()",
+            "convention_operator_id_renewed_from_id_fkey",
+        ),
         ("commitment_texts = '{}'", "convention_commitments"),
         ("grant_amount = 0", "convention_"),
         (
@@ -93,6 +107,23 @@ async fn the_state_machines_hold_in_the_database_too() {
             "act_check",
         ),
         ("UPDATE act SET party = 'OPERATOR'", "act_party_key"),
+        (
+            "UPDATE act SET transmission_state = 'TO_TRANSMIT'",
+            "act_transmission",
+        ),
+        (
+            "UPDATE act SET transmission_state = 'REFUSED'",
+            "act_transmission",
+        ),
+        (
+            "UPDATE act SET transmission_state = 'ACKNOWLEDGED'",
+            "act_transmission",
+        ),
+        ("UPDATE act SET publicity = NULL", "act_publicity"),
+        (
+            "UPDATE act SET posting_date = transmission_date + 1",
+            "act_posting",
+        ),
     ] {
         let found = broken(&owner, sql).await;
         assert!(found.starts_with(constraint), "{sql}: {found}");

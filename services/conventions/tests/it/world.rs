@@ -257,6 +257,7 @@ impl World {
             publication_date: Some(self.today()),
             etag: String::new(),
             request_id: request_id(),
+            ..RecordActPublicationRequest::default()
         };
         let mut client = self.acts(self.tokens.officer());
         client

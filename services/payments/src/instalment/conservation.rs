@@ -105,7 +105,7 @@ proptest! {
         cents in 3_i64..2_000_000,
         advance_without_call: bool,
     ) {
-        let terms = [(Kind::Advance, cents / 3), (Kind::Advance, cents / 3), (Kind::Balance, cents - 2 * (cents / 3))];
+        let terms = [(Kind::Advance, cents / 3), (Kind::Interim, cents / 3), (Kind::Balance, cents - 2 * (cents / 3))];
         let mut schedule = schedule(&Agreement {
             grant: Money::from_cents(cents),
             terms: terms.map(|(kind, cents)| (kind, Money::from_cents(cents))).to_vec(),
@@ -197,7 +197,7 @@ fn legal(schedule: &Schedule, books: &[LedgerEntry]) -> Result<(), TestCaseError
         prop_assert_eq!(actors.len(), instalment.state.duties().count());
         let left = instalment.state != State::Planned;
         prop_assert!(!left || all_paid);
-        prop_assert!(!left || instalment.kind == Kind::Advance || plan.actions_completed);
+        prop_assert!(!left || instalment.kind != Kind::Balance || plan.actions_completed);
         prop_assert_eq!(instalment.state.account().is_some(), left);
         prop_assert_eq!(
             left && instalment.state.call().is_none(),

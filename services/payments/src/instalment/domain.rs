@@ -11,6 +11,8 @@ use crate::ledger_entry::Movement;
 pub enum Kind {
     /// Acompte: due from the signature.
     Advance,
+    /// Acompte intermédiaire: due while the convention is in force, once those before it are paid.
+    Interim,
     /// Solde: due once the actions are done and the report accepted (art. 6).
     Balance,
 }
@@ -164,6 +166,7 @@ impl Kind {
     pub fn french(self) -> &'static str {
         match self {
             Self::Advance => "acompte",
+            Self::Interim => "acompte intermédiaire",
             Self::Balance => "solde",
         }
     }

@@ -167,7 +167,7 @@ impl Row {
                 convention: convention.convention,
                 instalment: InstalmentId::from_uuid(self.instalment_id),
             },
-            kind: [Kind::Advance, Kind::Balance]
+            kind: [Kind::Advance, Kind::Interim, Kind::Balance]
                 .into_iter()
                 .find(|kind| kind_code(*kind) == self.kind)?,
             position: self.position,
@@ -246,6 +246,7 @@ fn step(
 const fn kind_code(kind: Kind) -> &'static str {
     match kind {
         Kind::Advance => "ADVANCE",
+        Kind::Interim => "INTERIM",
         Kind::Balance => "BALANCE",
     }
 }

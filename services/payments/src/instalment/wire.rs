@@ -65,6 +65,7 @@ impl From<Kind> for wire::InstalmentKind {
     fn from(kind: Kind) -> Self {
         match kind {
             Kind::Advance => Self::Advance,
+            Kind::Interim => Self::Interim,
             Kind::Balance => Self::Balance,
         }
     }

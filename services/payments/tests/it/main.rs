@@ -3,6 +3,7 @@
 
 mod follow;
 mod instalment;
+mod interim;
 mod isolation;
 mod ledger_entry;
 mod measures;

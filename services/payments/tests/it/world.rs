@@ -170,6 +170,7 @@ impl World {
             kind: kind.into(),
             share: share.to_owned(),
             amount: Some(euros(cents)),
+            ..Default::default()
         };
         source::Convention {
             name: name.to_string(),
