@@ -9,10 +9,16 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 1] = [(
-    "nonrecours.followup.v1.IndicatorService.GetIndicators",
-    "a calculation: nothing of it is stored, so it has no name",
-)];
+const NO_RESOURCE: [(&str, &str); 2] = [
+    (
+        "nonrecours.followup.v1.IndicatorService.GetIndicators",
+        "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",
+        "validators: what is checked is not stored, so it has no name",
+    ),
+];
 
 #[test]
 fn every_mutation_carries_a_request_id() {

@@ -212,6 +212,8 @@ kinds! {
     Act => ActRecordId,
     /// Kind of an activity report (bilan).
     ActivityReport => ActivityReportId,
+    /// Kind of a commitment of an operator (engagement).
+    Commitment => CommitmentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

@@ -148,6 +148,27 @@ resource_name! {
 }
 
 resource_name! {
+    /// One of the operator's duties under a convention.
+    CommitmentName = "operators/{operator}/conventions/{convention}/commitments/{commitment}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        commitment: Commitment in "commitments"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// The budget of a convention: there is at most one.
+    BudgetName = "operators/{operator}/conventions/{convention}/budget" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions"; "budget"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
     /// The payment plan of a convention: there is exactly one.
     PaymentPlanName = "operators/{operator}/conventions/{convention}/paymentPlan" {
         operator: Operator in "operators",

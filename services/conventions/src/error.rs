@@ -47,7 +47,11 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::ReportNotEditable
         | Refusal::ReportNotSubmitted
         | Refusal::ReportNotAccepted
-        | Refusal::CompletionDateOutOfRange { .. } => {
+        | Refusal::CompletionDateOutOfRange { .. }
+        | Refusal::CommitmentDone
+        | Refusal::CommitmentWithoutEvidence
+        | Refusal::BudgetFixed
+        | Refusal::DeviationCaseNotOpen => {
             Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
         }
     }

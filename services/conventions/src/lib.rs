@@ -6,11 +6,15 @@
 
 mod act;
 mod activity_report;
+mod budget;
+mod commitment;
 mod config;
 mod convention;
 mod error;
 mod follow;
 mod framework_convention;
+mod identifier;
+mod mask;
 mod operator;
 mod programme;
 mod refusal;
@@ -24,9 +28,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    act::rpc::Acts, activity_report::rpc::ActivityReports, convention::rpc::Conventions,
-    framework_convention::rpc::FrameworkConventions, operator::rpc::Operators,
-    programme::rpc::Programmes,
+    act::rpc::Acts, activity_report::rpc::ActivityReports, budget::rpc::Budgets,
+    commitment::rpc::Commitments, convention::rpc::Conventions,
+    framework_convention::rpc::FrameworkConventions, identifier::Identifiers,
+    operator::rpc::Operators, programme::rpc::Programmes,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -61,6 +66,9 @@ pub async fn serve(
             .add(Operators::server(db.clone(), ids.clone()))
             .add(Conventions::server(db.clone(), ids.clone()))
             .add(Acts::server(db.clone(), ids.clone()))
+            .add(Identifiers::server())
+            .add(Commitments::server(db.clone()))
+            .add(Budgets::server(db.clone()))
             .add(ActivityReports::server(db, ids, followup))
     })
     .await

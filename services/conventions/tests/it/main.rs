@@ -3,13 +3,18 @@
 
 mod act;
 mod activity_report;
+mod budget;
+mod commitment;
 mod completion;
 mod convention;
 mod follow;
 mod followup;
 mod framework_convention;
+mod identifier;
 mod isolation;
+mod migration;
 mod operator;
+mod operator_duty;
 mod programme;
 mod race;
 mod requests;

@@ -12,8 +12,11 @@ use nonrecours_contracts::{
         OperatorCategory, Party, Programme, RecordActPublicationRequest, SignConventionRequest,
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
+        budget_service_client::BudgetServiceClient,
+        commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
+        identifier_service_client::IdentifierServiceClient,
         operator_service_client::OperatorServiceClient,
         programme_service_client::ProgrammeServiceClient,
     },
@@ -120,6 +123,18 @@ impl World {
 
     pub fn reports(&self, token: String) -> ActivityReportServiceClient<PeerChannel> {
         ActivityReportServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
+        IdentifierServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn commitments(&self, token: String) -> CommitmentServiceClient<PeerChannel> {
+        CommitmentServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn budgets(&self, token: String) -> BudgetServiceClient<PeerChannel> {
+        BudgetServiceClient::new(self.service.channel(token))
     }
 
     /// The changes of the service up to the first of this kind about this resource.
