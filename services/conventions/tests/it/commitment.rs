@@ -242,9 +242,9 @@ async fn what_is_due_is_listed_by_the_day_in_paris() {
     assert!(!moved.overdue);
     assert_eq!(listed(overdue).await, [""; 0]);
     world.clock.set(paris_midnight(day!(2026 - 04 - 01)));
-    assert_eq!(listed(overdue).await, [commitment.name.clone()]);
+    assert_eq!(listed(overdue).await, [commitment.name.as_str()]);
     record(&world, evidence(&commitment.name)).await.unwrap();
-    assert_eq!(listed(overdue).await, [commitment.name.clone()]);
+    assert_eq!(listed(overdue).await, [commitment.name.as_str()]);
     let mut officer = world.commitments(world.tokens.officer());
     let done = officer
         .validate_commitment(validate(&commitment.name))

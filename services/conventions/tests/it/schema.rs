@@ -117,7 +117,7 @@ async fn commitments_and_budgets_hold_in_the_database_too() {
             "commitment_code_key",
         ),
         ("UPDATE budget SET planned_amounts = '{1}'", "budget_lines"),
-        ("UPDATE budget SET planned_amounts = '{-1,-1}'", "budget_planned_amounts_check"),
+        ("UPDATE budget SET planned_amounts = '{-1,-1,-1,-1,-1}'", "budget_planned_amounts_check"),
         ("UPDATE deviation_case SET close_time = open_time", "deviation_case_closed"),
         (
             "INSERT INTO deviation_case SELECT operator_id, convention_id, 2, subjects, open_time FROM deviation_case",
