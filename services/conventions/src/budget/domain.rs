@@ -115,8 +115,8 @@ impl Budget {
         }
     }
 
-    /// Takes what was spent and received in the place of what was recorded before. Opens a case when something is
-    /// significant that was not so before, unless one is open.
+    /// Takes what was spent and received in the place of what was recorded before. Opens a case when what
+    /// deviates significantly is something else than before, or by another amount, unless one is open.
     pub fn realise(
         self,
         convention: &Convention,
@@ -128,20 +128,22 @@ impl Budget {
             _ => return Err(Refusal::ConventionNotInForce),
         }
         let before = self.significant();
-        let news = realised != self.realised;
         let mut budget = Self {
             realised,
             ..self.changed(now)
         };
-        let subjects = budget.significant();
-        let new = news && !subjects.is_empty() && subjects != before;
-        if new && budget.open_case().is_none() {
+        let significant = budget.significant();
+        let other = !significant.is_empty() && significant != before;
+        if other && budget.open_case().is_none() {
             let number = budget.cases.first().map_or(1, |latest| latest.number + 1);
             budget.cases.insert(
                 0,
                 Case {
                     number,
-                    subjects,
+                    subjects: significant
+                        .into_iter()
+                        .map(|(subject, _)| subject)
+                        .collect(),
                     opened: now,
                     closed: None,
                 },
@@ -206,18 +208,20 @@ impl Budget {
             .then(|| Deviation::new(total(&self.planned), total(&self.realised), self.threshold))
     }
 
-    /// What is significant: classes, then sides.
-    fn significant(&self) -> Vec<String> {
+    /// What is significant and by how much: classes, then sides.
+    fn significant(&self) -> Vec<(String, Money)> {
         let classes = self
             .deviations()
             .into_iter()
-            .filter(|(_, deviation)| deviation.significant)
-            .map(|(class, _)| class.number().to_string());
+            .map(|(class, deviation)| (class.number().to_string(), deviation));
         let sides = Side::ALL
             .into_iter()
-            .filter(|side| self.total(*side).is_some_and(|total| total.significant))
-            .map(|side| side.as_str().to_owned());
-        classes.chain(sides).collect()
+            .filter_map(|side| Some((side.as_str().to_owned(), self.total(side)?)));
+        classes
+            .chain(sides)
+            .filter(|(_, deviation)| deviation.significant)
+            .map(|(subject, deviation)| (subject, deviation.amount()))
+            .collect()
     }
 
     fn changed(self, now: OffsetDateTime) -> Self {

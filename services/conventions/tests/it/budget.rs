@@ -301,10 +301,18 @@ async fn a_case_is_open_on_the_convention_until_the_officer_closes_it() {
             .iter()
             .all(|case| case.close_time.is_some())
     );
+    // The same class, further away.
+    let further = [(61, 20_000), (62, 134_999), (64, 1_000_000)];
+    let further = [&further[..], &DEVIATED[3..]].concat();
+    let budget = realised(&world, &convention, realise(&convention, &further))
+        .await
+        .unwrap();
+    assert_eq!(budget.deviation_cases[0].number, 3);
+    closed(&world, close(&convention)).await.unwrap();
     let other = realised(&world, &convention, realise(&convention, &worse))
         .await
         .unwrap();
-    assert_eq!(other.deviation_cases[0].number, 3);
+    assert_eq!(other.deviation_cases[0].number, 4);
     assert_eq!(
         other.deviation_cases[0].subjects,
         ["62", "64", "86", "87", "EXPENSES"]
