@@ -53,6 +53,7 @@ pub fn is_ours(message: &MessageDescriptor) -> bool {
 pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
     let name = method.name();
     ["Export", "Get", "List", "Pull", "Push"]
+    ["Get", "List", "Check", "Pull", "Push"]
         .iter()
         .any(|verb| name.starts_with(verb))
 }

@@ -18,9 +18,14 @@ const NO_RESOURCE: [(&str, &str); 3] = [
         "nonrecours.conventions.v1.ProgrammeReportService.GetProgrammeReport",
         "a calculation: nothing of it is stored, so it has no name",
     ),
+const NO_RESOURCE: [(&str, &str); 2] = [
     (
         "nonrecours.followup.v1.IndicatorService.GetIndicators",
         "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",
+        "validators: what is checked is not stored, so it has no name",
     ),
 ];
 

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use nonrecours_cli::{
-    ask, demo, issuer, programme,
+    ask,
+    check::{self, CheckedKind},
+    demo, issuer, programme,
     state::{DEFAULT_STATE, State},
     up,
 };
@@ -55,6 +57,11 @@ enum Command {
     Show {
         /// `operators/{operator}/conventions/{convention}`.
         convention: String,
+    },
+    /// Check identifiers on standard input, a value a line, without any server. Fails when one is wrong.
+    Check {
+        /// What the values are meant to be.
+        kind: CheckedKind,
     },
     /// Show the indicators of a convention by public.
     Indicators {
@@ -110,17 +117,15 @@ async fn main() -> ExitCode {
     };
     let result = run(cli, &capture).await;
     telemetry.shutdown().await;
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("échec : {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("échec : {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<()> {
+async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
     match cli.command {
+        Command::Check { kind } => return check::run(kind),
         Command::Demo => demo::run(cli.postgres_programs, capture).await,
         Command::Up { data, ports } => {
             let ports = <[u16; 3]>::try_from(ports)
@@ -163,5 +168,6 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<()> {
         } => {
             programme::open_data(&State::read(&cli.state)?, &programme, year, out.as_deref()).await
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

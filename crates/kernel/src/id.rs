@@ -226,6 +226,8 @@ kinds! {
     Decision => DecisionId,
     /// Kind of a dispute (litige).
     Dispute => DisputeId,
+    /// Kind of a commitment of an operator (engagement).
+    Commitment => CommitmentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

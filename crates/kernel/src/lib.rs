@@ -14,6 +14,7 @@ pub mod clock;
 pub mod dates;
 pub mod iban;
 pub mod id;
+pub mod identifier;
 pub mod insee;
 pub mod invalid;
 pub mod letters;
@@ -35,6 +36,7 @@ pub use dates::{
 };
 pub use iban::{Bic, Iban, holder_warning};
 pub use id::*;
+pub use identifier::IdentifierKind;
 pub use insee::InseeCode;
 pub use invalid::{Invalid, Text, Violation, Warning};
 pub use letters::money_in_words;

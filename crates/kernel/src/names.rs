@@ -173,6 +173,11 @@ resource_name! {
         operator: Operator in "operators",
         convention: Convention in "conventions",
         formal_notice: FormalNotice in "formalNotices"
+    /// One of the operator's duties under a convention.
+    CommitmentName = "operators/{operator}/conventions/{convention}/commitments/{commitment}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        commitment: Commitment in "commitments"
     }
     parent ConventionName { operator, convention }
     has operator: Operator, convention: Convention
@@ -221,6 +226,10 @@ resource_name! {
         operator: Operator in "operators",
         convention: Convention in "conventions",
         dispute: Dispute in "disputes"
+    /// The budget of a convention: there is at most one.
+    BudgetName = "operators/{operator}/conventions/{convention}/budget" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions"; "budget"
     }
     parent ConventionName { operator, convention }
     has operator: Operator, convention: Convention

@@ -24,6 +24,10 @@ impl Rate {
     pub const ZERO: Rate = Rate { millionths: 0 };
     /// The whole amount.
     pub const ONE: Rate = Rate { millionths: WHOLE };
+    /// A tenth: 10 %.
+    pub const TENTH: Rate = Rate {
+        millionths: WHOLE / 10,
+    };
     /// How many millionths make a whole.
     pub(crate) const MILLIONTHS: i64 = WHOLE as i64;
 

@@ -74,7 +74,13 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::AmicableStepRecorded
         | Refusal::AmicableStepMissing
         | Refusal::DisputeInCourt
-        | Refusal::DisputeClosed => Failure::new(Code::FailedPrecondition, DOMAIN, reason, text),
+        | Refusal::DisputeClosed
+        | Refusal::CommitmentDone
+        | Refusal::CommitmentWithoutEvidence
+        | Refusal::BudgetFixed
+        | Refusal::DeviationCaseNotOpen => {
+            Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
+        }
     }
 }
 

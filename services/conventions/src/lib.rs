@@ -7,6 +7,8 @@
 mod act;
 mod activity_report;
 mod agenda;
+mod budget;
+mod commitment;
 mod config;
 mod convention;
 mod decision;
@@ -18,6 +20,8 @@ mod framework_convention;
 mod open_data;
 mod hearing;
 mod inspection;
+mod identifier;
+mod mask;
 mod operator;
 mod programme;
 mod programme_report;
@@ -39,6 +43,10 @@ use crate::{
     hearing::rpc::Hearings, inspection::rpc::Inspections, open_data::rpc::OpenData,
     operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
     state_funding::rpc::StateFundings,
+    act::rpc::Acts, activity_report::rpc::ActivityReports, budget::rpc::Budgets,
+    commitment::rpc::Commitments, convention::rpc::Conventions,
+    framework_convention::rpc::FrameworkConventions, identifier::Identifiers,
+    operator::rpc::Operators, programme::rpc::Programmes,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -82,6 +90,9 @@ pub async fn serve(
             .add(Hearings::server(db.clone(), ids.clone()))
             .add(Decisions::server(db.clone(), ids.clone()))
             .add(Disputes::server(db.clone(), ids.clone()))
+            .add(Identifiers::server())
+            .add(Commitments::server(db.clone()))
+            .add(Budgets::server(db.clone()))
             .add(ActivityReports::server(db, ids, followup))
     })
     .await

@@ -57,6 +57,14 @@ pub enum Refusal {
         /// Today in Paris.
         today: Date,
     },
+    /// The commitment is validated already.
+    CommitmentDone,
+    /// No evidence of the commitment is given.
+    CommitmentWithoutEvidence,
+    /// The planned budget is part of what was signed.
+    BudgetFixed,
+    /// The convention has no deviation case open.
+    DeviationCaseNotOpen,
     /// A vote would leave the envelope below what is engaged, or at nothing.
     EnvelopeBelowEngaged {
         /// What is engaged.
@@ -182,6 +190,10 @@ impl Refusal {
             Self::AmicableStepMissing => "AMICABLE_STEP_MISSING",
             Self::DisputeInCourt => "DISPUTE_IN_COURT",
             Self::DisputeClosed => "DISPUTE_CLOSED",
+            Self::CommitmentDone => "COMMITMENT_DONE",
+            Self::CommitmentWithoutEvidence => "COMMITMENT_WITHOUT_EVIDENCE",
+            Self::BudgetFixed => "BUDGET_FIXED",
+            Self::DeviationCaseNotOpen => "DEVIATION_CASE_NOT_OPEN",
         }
     }
 
@@ -433,6 +445,22 @@ impl Refusal {
             Self::DisputeClosed => Text::new(
                 "The dispute is closed.",
                 "Ce litige est clos : ouvrez-en un autre s'il le faut.",
+            ),
+            Self::CommitmentDone => Text::new(
+                "The commitment is validated already: reopen it first.",
+                "Cet engagement est déjà validé : il faut le rouvrir avant de le modifier.",
+            ),
+            Self::CommitmentWithoutEvidence => Text::new(
+                "No evidence of the commitment is given.",
+                "Aucune preuve n'est donnée pour cet engagement : l'opérateur doit d'abord en fournir une.",
+            ),
+            Self::BudgetFixed => Text::new(
+                "The planned budget is part of what was signed: it changes no more.",
+                "Le budget prévisionnel fait partie de ce qui a été signé : il ne se modifie plus.",
+            ),
+            Self::DeviationCaseNotOpen => Text::new(
+                "The convention has no deviation case open.",
+                "Aucun écart budgétaire n'est en attente de décision pour cette convention.",
             ),
         }
     }

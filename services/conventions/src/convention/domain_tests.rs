@@ -123,6 +123,7 @@ fn of_act(number: &str) -> (Siren, Date) {
 fn ready() -> Circumstances {
     Circumstances {
         operator_is_public: true,
+        lacks_republican_commitment: false,
         acts: ByParty {
             authority: Some(act(Party::Authority, CUA)),
             operator: Some(act(Party::Operator, DAINVILLE)),
@@ -163,6 +164,7 @@ fn reasons(
 fn every_blocker_has_its_reason_and_they_come_at_once() {
     let nothing = Circumstances {
         operator_is_public: true,
+        lacks_republican_commitment: false,
         acts: ByParty::default(),
         envelope: None,
     };

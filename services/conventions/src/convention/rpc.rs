@@ -10,12 +10,11 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_kernel::{
-    Caller, ConventionName, FrameworkConventionName, IdSource, Invalid, OperatorName, Role,
-    Violation, paris_date,
+    Caller, ConventionName, FrameworkConventionName, IdSource, OperatorName, Role, Violation,
+    paris_date,
 };
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert::date, etag, field, open};
-use prost_types::FieldMask;
 use time::Date;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -27,7 +26,14 @@ use super::{
     terms::{Changes, Terms},
     wire::{INPUT_FIELDS, changes, party, shown},
 };
-use crate::{act, error::Error, framework_convention, operator, programme, refusal::Refusal};
+use crate::{
+    act, commitment,
+    error::Error,
+    framework_convention,
+    mask::{refuse_others, touched},
+    operator, programme,
+    refusal::Refusal,
+};
 
 /// The parent that stands for every operator (AIP-159).
 const EVERY_OPERATOR: &str = "operators/-";
@@ -161,6 +167,7 @@ impl Conventions {
                 .and_then(|envelope| envelope.engage(convention.terms.grant))
                 .ok_or_else(|| Failure::bug("a convention was signed beyond its envelope"))?;
             programme::store::update_envelope(&mut tx, &programme, &engaged).await?;
+            commitment::store::follow(&mut tx, &convention, &self.ids).await?;
             return finish(tx, &request, "convention.in_force", &convention).await;
         }
         finish(tx, &request, "convention.signed", &convention).await
@@ -350,30 +357,11 @@ fn update(
     given: &wire::Convention,
     today: Date,
 ) -> Result<Changes, Failure> {
-    let touched = touched(request.update_mask.as_ref());
+    let touched = touched(request.update_mask.as_ref(), &INPUT_FIELDS);
     let mut check = Check::of_update(request, "convention", &touched);
-    for (index, field) in touched.iter().enumerate() {
-        if !INPUT_FIELDS.contains(&field.as_str()) {
-            check.refuse(
-                &format!("update_mask.paths[{index}]"),
-                Invalid::new(
-                    "FIELD_NOT_UPDATABLE",
-                    "not a field that an update gives",
-                    "Ce champ ne se modifie pas ainsi : retirez-le du masque.",
-                ),
-            );
-        }
-    }
+    refuse_others(&mut check, &touched, &INPUT_FIELDS);
     let changes = changes(&mut check, given, &touched, today);
     check.finish(|| Some(changes))
-}
-
-/// The fields that a mask names; no mask and `*` name all input fields (AIP-134).
-fn touched(mask: Option<&FieldMask>) -> Vec<String> {
-    match mask {
-        Some(mask) if mask.paths.iter().all(|path| path != "*") => mask.paths.clone(),
-        _ => INPUT_FIELDS.map(str::to_owned).to_vec(),
-    }
 }
 
 fn consistent(terms: &Terms) -> Result<(), Failure> {

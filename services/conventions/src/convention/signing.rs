@@ -17,6 +17,8 @@ use crate::{
 pub struct Circumstances {
     /// Whether the operator is of public law: only then it needs a transmitted act.
     pub operator_is_public: bool,
+    /// Whether the operator is an association without a contrat d'engagement républicain.
+    pub lacks_republican_commitment: bool,
     /// The authorising acts recorded.
     pub acts: ByParty<Option<Act>>,
     /// The programme's envelope of the convention's budget year.
@@ -44,6 +46,9 @@ pub fn signing_blockers(
             );
         }
         signatory_blockers(party, convention, &mut blockers);
+    }
+    if circumstances.lacks_republican_commitment {
+        blockers.push(republican_commitment_blocker(convention));
     }
     blockers.extend(envelope_blocker(
         convention,
@@ -142,6 +147,16 @@ fn signatory_blockers(party: Party, convention: &Convention, blockers: &mut Vec<
         )),
         Some(_) => {}
     }
+}
+
+fn republican_commitment_blocker(convention: &Convention) -> Blocker {
+    Blocker::new(
+        "REPUBLICAN_COMMITMENT_MISSING",
+        convention.name.parent().to_string(),
+        "The association has not signed the contrat d'engagement républicain (art. 10-1 of loi 2000-321).",
+        "L'association n'a pas souscrit le contrat d'engagement républicain : enregistrez la date de sa signature \
+         (art. 10-1 de la loi n° 2000-321).",
+    )
 }
 
 fn envelope_blocker(convention: &Convention, envelope: Option<&Envelope>) -> Option<Blocker> {

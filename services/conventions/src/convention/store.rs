@@ -271,7 +271,7 @@ pub async fn circumstances(
         .map(|name| name.convention.uuid())
         .collect();
     let rows = sqlx::query!(
-        r#"SELECT operator.category, convention.budget_year, envelope.voted_amount AS "voted_amount?",
+        r#"SELECT operator.category, operator.republican_commitment_date, convention.budget_year, envelope.voted_amount AS "voted_amount?",
                   envelope.engaged_amount AS "engaged_amount?", envelope.paid_amount AS "paid_amount?"
            FROM UNNEST($1::uuid[], $2::uuid[]) WITH ORDINALITY AS wanted (operator_id, convention_id, place)
            JOIN convention USING (operator_id, convention_id)
@@ -301,6 +301,8 @@ pub async fn circumstances(
             };
             Ok(Circumstances {
                 operator_is_public: category.is_public(),
+                lacks_republican_commitment: category.signs_republican_commitment()
+                    && row.republican_commitment_date.is_none(),
                 acts,
                 envelope,
             })

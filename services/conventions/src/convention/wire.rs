@@ -21,6 +21,7 @@ use super::{
     terms::{Changes, Commitment, InstalmentKind, Instalments, Originals, Signatory},
 };
 use crate::{
+    budget,
     error::Error,
     text::{duplicate, in_future, positive, required, text},
 };
@@ -167,7 +168,7 @@ fn objectives(check: &mut Check, given: &[String]) -> Option<Vec<String>> {
     texts.into_iter().collect()
 }
 
-fn commitments(check: &mut Check, given: &[wire::Commitment]) -> Option<Vec<Commitment>> {
+fn commitments(check: &mut Check, given: &[wire::CommitmentTerm]) -> Option<Vec<Commitment>> {
     let mut commitments = Vec::new();
     for (index, commitment) in given.iter().enumerate() {
         let path = |name| format!("convention.commitments[{index}].{name}");
@@ -244,7 +245,8 @@ pub fn to_party(party: Party) -> wire::Party {
     }
 }
 
-/// The conventions as answers show them, with what stands in the way of signing today, in their order.
+/// The conventions as answers show them, with what stands in the way of signing today and the cases to decide on, in
+/// their order.
 pub async fn shown(
     tx: &mut Tx,
     conventions: &[Convention],
@@ -259,6 +261,16 @@ pub async fn shown(
     } else {
         store::circumstances(tx, &open).await?
     };
+    let executed: Vec<_> = conventions
+        .iter()
+        .filter(|convention| !convention.state.is_open())
+        .map(|convention| convention.name)
+        .collect();
+    let cases = if executed.is_empty() {
+        Vec::new()
+    } else {
+        budget::store::open_cases(tx, &executed).await?
+    };
     let today = nonrecours_kernel::paris_date(tx.now());
     let mut circumstances = circumstances.into_iter();
     let mut messages = Vec::with_capacity(conventions.len());
@@ -272,7 +284,14 @@ pub async fn shown(
             Some(circumstances) => signing_blockers(convention, &circumstances, today),
             None => Vec::new(),
         };
-        messages.push(message(convention, &blockers));
+        messages.push(wire::Convention {
+            open_cases: cases
+                .iter()
+                .filter(|(name, _)| *name == convention.name)
+                .map(|(name, case)| to_blocker(&case.blocker(name)))
+                .collect(),
+            ..message(convention, &blockers)
+        });
     }
     Ok(messages)
 }
@@ -311,7 +330,7 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
         commitments: terms
             .commitments
             .iter()
-            .map(|commitment| wire::Commitment {
+            .map(|commitment| wire::CommitmentTerm {
                 code: commitment.code.clone(),
                 text: commitment.text.clone(),
             })
@@ -361,6 +380,7 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
                 .to_string()
             })
             .unwrap_or_default(),
+        open_cases: Vec::new(),
     }
 }
 

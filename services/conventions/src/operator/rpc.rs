@@ -2,26 +2,24 @@
 
 use nonrecours_contracts::conventions::{
     self as wire, CreateOperatorRequest, GetOperatorRequest, ListOperatorsRequest,
-    ListOperatorsResponse,
+    ListOperatorsResponse, UpdateOperatorRequest,
     operator_service_server::{OperatorService, OperatorServiceServer},
 };
-use nonrecours_kernel::{IdSource, Invalid, OperatorName, paris_date};
+use nonrecours_kernel::{IdSource, OperatorName, paris_date};
 use nonrecours_pg::{Change, Db, Tx};
-use nonrecours_rpc::{
-    Check, Failure, Page,
-    convert::{to_timestamp, to_warning},
-    etag, field, open,
-};
+use nonrecours_rpc::{Check, Failure, Page, etag, field, open};
+use time::Date;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    domain::{Category, Operator, Terms, outside_territory},
+    domain::{Changes, Operator, Terms},
     store,
+    wire::{INPUT_FIELDS, changes, shown},
 };
 use crate::{
     error::Error,
-    text::{required, text},
+    mask::{refuse_others, touched},
 };
 
 /// The operator service.
@@ -42,7 +40,7 @@ impl Operators {
     ) -> Result<wire::Operator, Error> {
         let (caller, request) = open(request)?;
         let scope = caller.scope();
-        let terms = command(&request)?;
+        let terms = command(&request, paris_date(self.db.clock().now()))?;
         let mut tx = self.db.begin(&scope).await?;
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
@@ -73,6 +71,34 @@ impl Operators {
             revision: operator.revision,
         };
         let message = one(&mut tx, &operator).await?;
+        Ok(tx.finish(&request, change, message).await?)
+    }
+
+    async fn update(
+        &self,
+        request: Request<UpdateOperatorRequest>,
+    ) -> Result<wire::Operator, Error> {
+        let (caller, request) = open(request)?;
+        let given = request.operator.clone().unwrap_or_default();
+        let name: OperatorName = field("operator.name", &given.name)?;
+        let scope = caller.reach(name.operator)?;
+        let changes = update(&request, &given, paris_date(self.db.clock().now()))?;
+        let mut tx = self.db.begin(&scope).await?;
+        let operator = store::lock(&mut tx, &name).await?;
+        if let Some(earlier) = tx.replay(&request).await? {
+            return Ok(earlier);
+        }
+        etag::check(&given.etag, operator.revision)?;
+        let operator = operator.update(changes, tx.now());
+        store::update(&mut tx, &operator).await?;
+        let message = one(&mut tx, &operator).await?;
+        let name = operator.name.to_string();
+        let change = Change {
+            kind: "operator.updated",
+            operator: Some(operator.name.operator),
+            name: &name,
+            revision: operator.revision,
+        };
         Ok(tx.finish(&request, change, message).await?)
     }
 
@@ -113,6 +139,13 @@ impl OperatorService for Operators {
         Ok(Response::new(self.create(request).await?))
     }
 
+    async fn update_operator(
+        &self,
+        request: Request<UpdateOperatorRequest>,
+    ) -> Result<Response<wire::Operator>, Status> {
+        Ok(Response::new(self.update(request).await?))
+    }
+
     async fn get_operator(
         &self,
         request: Request<GetOperatorRequest>,
@@ -128,59 +161,27 @@ impl OperatorService for Operators {
     }
 }
 
-fn command(request: &CreateOperatorRequest) -> Result<Terms, Failure> {
+fn command(request: &CreateOperatorRequest, today: Date) -> Result<Terms, Failure> {
     let mut check = Check::of(request);
-    let command = request.operator.as_ref().and_then(|operator| {
-        let legal_name = check.take("operator.legal_name", text(&operator.legal_name));
-        let siret = check.parse("operator.siret", &operator.siret);
-        let category = check.take("operator.category", category(operator.category()));
-        let insee_code = check.parse("operator.insee_code", &operator.insee_code);
-        let address = check.take("operator.address", text(&operator.address));
-        Some(Terms {
-            legal_name: legal_name?,
-            siret: siret?,
-            category: category?,
-            insee_code: insee_code?,
-            address: address?,
-        })
+    let touched = INPUT_FIELDS.map(str::to_owned);
+    let terms = request.operator.as_ref().and_then(|given| {
+        let siret = check.parse("operator.siret", &given.siret);
+        let changes = changes(&mut check, given, &touched, today);
+        changes.complete(siret?)
     });
-    check.finish(|| command)
+    check.finish(|| terms)
 }
 
-fn category(given: wire::OperatorCategory) -> Result<Category, Invalid> {
-    match given {
-        wire::OperatorCategory::Unspecified => Err(required()),
-        wire::OperatorCategory::Commune => Ok(Category::Commune),
-        wire::OperatorCategory::Ccas => Ok(Category::Ccas),
-        wire::OperatorCategory::Grouping => Ok(Category::Grouping),
-        wire::OperatorCategory::OtherPublic => Ok(Category::OtherPublic),
-        wire::OperatorCategory::Association => Ok(Category::Association),
-        wire::OperatorCategory::OtherPrivate => Ok(Category::OtherPrivate),
-    }
-}
-
-fn to_category(category: Category) -> wire::OperatorCategory {
-    match category {
-        Category::Commune => wire::OperatorCategory::Commune,
-        Category::Ccas => wire::OperatorCategory::Ccas,
-        Category::Grouping => wire::OperatorCategory::Grouping,
-        Category::OtherPublic => wire::OperatorCategory::OtherPublic,
-        Category::Association => wire::OperatorCategory::Association,
-        Category::OtherPrivate => wire::OperatorCategory::OtherPrivate,
-    }
-}
-
-/// The operators as answers show them: with what is unusual about them today, in their order.
-async fn shown(tx: &mut Tx, operators: &[Operator]) -> Result<Vec<wire::Operator>, Error> {
-    let outside = store::outside_territory(tx, operators, paris_date(tx.now())).await?;
-    let shown = operators.iter().map(|operator| {
-        let mut message = message(operator);
-        if outside.contains(&operator.terms.insee_code) {
-            message.warnings.push(to_warning(&outside_territory()));
-        }
-        message
-    });
-    Ok(shown.collect())
+fn update(
+    request: &UpdateOperatorRequest,
+    given: &wire::Operator,
+    today: Date,
+) -> Result<Changes, Failure> {
+    let touched = touched(request.update_mask.as_ref(), &INPUT_FIELDS);
+    let mut check = Check::of_update(request, "operator", &touched);
+    refuse_others(&mut check, &touched, &INPUT_FIELDS);
+    let changes = changes(&mut check, given, &touched, today);
+    check.finish(|| Some(changes))
 }
 
 async fn one(tx: &mut Tx, operator: &Operator) -> Result<wire::Operator, Error> {
@@ -188,20 +189,4 @@ async fn one(tx: &mut Tx, operator: &Operator) -> Result<wire::Operator, Error> 
     Ok(messages
         .pop()
         .ok_or_else(|| Failure::bug("an operator without an answer"))?)
-}
-
-fn message(operator: &Operator) -> wire::Operator {
-    let terms = &operator.terms;
-    wire::Operator {
-        name: operator.name.to_string(),
-        legal_name: terms.legal_name.clone(),
-        siret: terms.siret.to_string(),
-        category: to_category(terms.category).into(),
-        insee_code: terms.insee_code.to_string(),
-        address: terms.address.clone(),
-        warnings: terms.warnings().iter().map(to_warning).collect(),
-        create_time: Some(to_timestamp(operator.create_time)),
-        update_time: Some(to_timestamp(operator.update_time)),
-        etag: etag::of(operator.revision),
-    }
 }

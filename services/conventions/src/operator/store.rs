@@ -1,30 +1,41 @@
 //! Operators in the database.
 
-use nonrecours_kernel::{Id, InseeCode, OperatorId, OperatorName, Text};
+use nonrecours_kernel::{Id, InseeCode, OperatorId, OperatorName, Rna, Text};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::domain::{Category, Operator, Terms};
+use super::{
+    domain::{Category, Empowerment, Operator, Representative, Terms},
+    duty::YearGrants,
+};
 use crate::{
     error::Error,
-    stored::{one_of, parse},
+    stored::{budget_year, money, one_of, parse},
 };
 
 /// Adds an operator. Refuses a second one of the same SIRET.
 pub async fn insert(tx: &mut Tx, operator: &Operator) -> Result<(), Error> {
     let terms = &operator.terms;
+    let columns = Columns::of(terms);
     let inserted = sqlx::query!(
-        "INSERT INTO operator (operator_id, legal_name, siret, category, insee_code, address, revision, create_time,
-                               update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO operator (operator_id, legal_name, siret, category, insee_code, address, rna, representative_names,
+                               representative_capacities, representative_acts, representative_decisions,
+                               republican_commitment_date, revision, create_time, update_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         operator.name.operator.uuid(),
         terms.legal_name,
         terms.siret.to_string(),
         terms.category.as_str(),
         terms.insee_code.as_str(),
         terms.address,
+        columns.rna,
+        &columns.names as &[&str],
+        &columns.capacities as &[&str],
+        &columns.acts,
+        &columns.decisions,
+        terms.republican_commitment,
         operator.revision,
         operator.create_time,
         operator.update_time
@@ -55,6 +66,77 @@ pub async fn get(tx: &mut Tx, name: &OperatorName) -> Result<Operator, Error> {
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.ok_or_else(|| Failure::not_found(name))?.try_into()?)
+}
+
+/// Locks one operator and reads it.
+pub async fn lock(tx: &mut Tx, name: &OperatorName) -> Result<Operator, Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT * FROM operator WHERE operator_id = $1 FOR UPDATE",
+        name.operator.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.ok_or_else(|| Failure::not_found(name))?.try_into()?)
+}
+
+/// Writes the terms of a locked operator.
+pub async fn update(tx: &mut Tx, operator: &Operator) -> Result<(), Error> {
+    let terms = &operator.terms;
+    let columns = Columns::of(terms);
+    sqlx::query!(
+        "UPDATE operator
+         SET legal_name = $2, category = $3, insee_code = $4, address = $5, rna = $6, representative_names = $7,
+             representative_capacities = $8, representative_acts = $9, representative_decisions = $10,
+             republican_commitment_date = $11, revision = $12, update_time = $13
+         WHERE operator_id = $1",
+        operator.name.operator.uuid(),
+        terms.legal_name,
+        terms.category.as_str(),
+        terms.insee_code.as_str(),
+        terms.address,
+        columns.rna,
+        &columns.names as &[&str],
+        &columns.capacities as &[&str],
+        &columns.acts,
+        &columns.decisions,
+        terms.republican_commitment,
+        operator.revision,
+        operator.update_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Grants of operators by budget year, oldest first, under conventions in force or past it.
+pub async fn grants(
+    tx: &mut Tx,
+    operators: &[OperatorId],
+) -> Result<Vec<(OperatorId, YearGrants)>, Error> {
+    let ids: Vec<Uuid> = operators.iter().map(|operator| operator.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT operator_id, budget_year, sum(grant_amount) AS "total!",
+                  bool_or(accepted_report_id IS NULL) AS "report_awaited!"
+           FROM convention
+           WHERE operator_id = ANY ($1) AND in_force_time IS NOT NULL
+           GROUP BY operator_id, budget_year
+           ORDER BY operator_id, budget_year"#,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let grants = YearGrants {
+                budget_year: budget_year(row.budget_year)?,
+                total: money(row.total)?,
+                report_awaited: row.report_awaited,
+            };
+            Ok((Id::from_uuid(row.operator_id), grants))
+        })
+        .collect::<Result<_, pg::Error>>()
+        .map_err(Error::from)
 }
 
 /// Operators after one, oldest first; `only` narrows to one.
@@ -113,6 +195,33 @@ pub async fn outside_territory(
         .collect::<Result<_, _>>()?)
 }
 
+/// What of the terms is stored in another form: representatives as parallel arrays.
+struct Columns<'a> {
+    rna: Option<&'a str>,
+    names: Vec<&'a str>,
+    capacities: Vec<&'a str>,
+    acts: Vec<String>,
+    decisions: Vec<Date>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(terms: &'a Terms) -> Self {
+        let all = || terms.representatives.iter();
+        Self {
+            rna: terms.rna.as_ref().map(Rna::as_str),
+            names: all().map(|it| it.full_name.as_str()).collect(),
+            capacities: all().map(|it| it.capacity.as_str()).collect(),
+            acts: all()
+                .map(|it| match &it.empowerment {
+                    Empowerment::Act(act) => act.to_string(),
+                    Empowerment::Decision(_) => String::new(),
+                })
+                .collect(),
+            decisions: all().map(|it| it.empowerment.date()).collect(),
+        }
+    }
+}
+
 struct Row {
     operator_id: Uuid,
     legal_name: String,
@@ -123,12 +232,36 @@ struct Row {
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
+    rna: Option<String>,
+    representative_names: Vec<String>,
+    representative_capacities: Vec<String>,
+    representative_acts: Vec<String>,
+    representative_decisions: Vec<Date>,
+    republican_commitment_date: Option<Date>,
 }
 
 impl TryFrom<Row> for Operator {
     type Error = pg::Error;
 
     fn try_from(row: Row) -> Result<Self, pg::Error> {
+        let representatives = row
+            .representative_names
+            .into_iter()
+            .zip(row.representative_capacities)
+            .zip(row.representative_acts)
+            .zip(row.representative_decisions)
+            .map(|(((full_name, capacity), act), decision)| {
+                let empowerment = match act.as_str() {
+                    "" => Empowerment::Decision(decision),
+                    act => Empowerment::Act(parse(act)?),
+                };
+                Ok(Representative {
+                    full_name,
+                    capacity,
+                    empowerment,
+                })
+            })
+            .collect::<Result<_, pg::Error>>()?;
         Ok(Self {
             name: OperatorName {
                 operator: Id::from_uuid(row.operator_id),
@@ -139,6 +272,9 @@ impl TryFrom<Row> for Operator {
                 category: one_of(&Category::ALL, Category::as_str, &row.category)?,
                 insee_code: parse(&row.insee_code)?,
                 address: row.address,
+                rna: row.rna.as_deref().map(parse).transpose()?,
+                representatives,
+                republican_commitment: row.republican_commitment_date,
             },
             revision: row.revision,
             create_time: row.create_time,

@@ -1,7 +1,7 @@
 //! Drafting and changing a convention, and recording its end.
 
 use nonrecours_contracts::conventions::{
-    Commitment, Convention, ConventionState, CreateConventionRequest, GetConventionRequest,
+    CommitmentTerm, Convention, ConventionState, CreateConventionRequest, GetConventionRequest,
     InstalmentKind, InstalmentTerm, ListConventionsRequest, OperatorCategory, Party,
     UpdateConventionRequest,
 };
@@ -98,7 +98,7 @@ async fn everything_wrong_with_a_draft_comes_at_once() {
     let world = World::start().await;
     let setting = world.setting(1).await;
     let mut officer = world.conventions(world.tokens.officer());
-    let commitment = |code: &str| Commitment {
+    let commitment = |code: &str| CommitmentTerm {
         code: code.to_owned(),
         text: "Remplir les missions.".to_owned(),
     };

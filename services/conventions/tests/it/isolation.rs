@@ -9,6 +9,7 @@ use nonrecours_testkit::request_id;
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use crate::{
+    budget,
     requests::{operator, reason, report, sign},
     world::World,
 };
@@ -90,11 +91,14 @@ async fn another_operators_token_reaches_nothing() {
     assert_eq!(world.report(&submitted.name).await, submitted);
 }
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 7] = [
     "SELECT count(*) FROM operator",
     "SELECT count(*) FROM convention",
     "SELECT count(*) FROM act",
     "SELECT count(*) FROM activity_report",
+    "SELECT count(*) FROM commitment",
+    "SELECT count(*) FROM budget",
+    "SELECT count(*) FROM deviation_case",
 ];
 
 async fn scope(connection: &mut PgConnection, operator: &str) {
@@ -105,12 +109,12 @@ async fn scope(connection: &mut PgConnection, operator: &str) {
         .unwrap();
 }
 
-async fn counts(pool: &PgPool, operator: Option<&str>) -> [i64; 4] {
+async fn counts(pool: &PgPool, operator: Option<&str>) -> [i64; 7] {
     let mut tx = pool.begin().await.unwrap();
     if let Some(operator) = operator {
         scope(&mut tx, operator).await;
     }
-    let mut counts = [0; 4];
+    let mut counts = [0; 7];
     for (count, table) in counts.iter_mut().zip(TABLES) {
         *count = sqlx::query(table).fetch_one(&mut *tx).await.unwrap().get(0);
     }
@@ -125,15 +129,16 @@ async fn the_database_shows_only_the_operators_rows_when_the_predicate_is_left_o
     let other = world.setting_of(1, arras).await;
     let convention = world.in_force(&setting).await.name;
     world.submitted(&convention).await;
+    budget::deviated(&world, &convention).await;
     world.draft(&other).await;
     let app = world.db.app().await;
     let own = setting.operator.to_string();
     let theirs = other.operator.to_string();
-    assert_eq!(counts(&app, Some(&own)).await, [1, 1, 2, 1]);
-    assert_eq!(counts(&app, Some(&theirs)).await, [1, 1, 0, 0]);
-    assert_eq!(counts(&app, Some("*")).await, [2, 2, 2, 1]);
-    assert_eq!(counts(&app, Some("")).await, [0; 4]);
-    assert_eq!(counts(&app, None).await, [0; 4]);
+    assert_eq!(counts(&app, Some(&own)).await, [1, 1, 2, 1, 1, 1, 1]);
+    assert_eq!(counts(&app, Some(&theirs)).await, [1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(counts(&app, Some("*")).await, [2, 2, 2, 1, 1, 1, 1]);
+    assert_eq!(counts(&app, Some("")).await, [0; 7]);
+    assert_eq!(counts(&app, None).await, [0; 7]);
 
     // Nor may it write what is another's.
     let mut tx = app.begin().await.unwrap();

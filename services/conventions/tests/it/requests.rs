@@ -2,10 +2,11 @@
 
 use nonrecours_contracts::{
     conventions::{
-        Act, ActivityReport, Commitment, Convention, CreateActRequest, CreateActivityReportRequest,
-        CreateConventionRequest, CreateFrameworkConventionRequest, CreateOperatorRequest,
-        CreateProgrammeRequest, Envelope, FrameworkConvention, InstalmentKind, InstalmentTerm,
-        Operator, OperatorCategory, Party, Programme, SignConventionRequest, Signatory,
+        Act, ActivityReport, CommitmentTerm, Convention, CreateActRequest,
+        CreateActivityReportRequest, CreateConventionRequest, CreateFrameworkConventionRequest,
+        CreateOperatorRequest, CreateProgrammeRequest, Envelope, FrameworkConvention,
+        InstalmentKind, InstalmentTerm, Operator, OperatorCategory, Party, Programme,
+        SignConventionRequest, Signatory,
     },
     google::r#type as wire,
 };
@@ -112,7 +113,7 @@ pub fn convention(parent: &str, framework: &str) -> CreateConventionRequest {
             ],
             target_publics: vec!["DEMANDEUR_EMPLOI".to_owned(), "SENIOR".to_owned()],
             objectives: vec!["Repérer les publics en situation de non-recours.".to_owned()],
-            commitments: vec![Commitment {
+            commitments: vec![CommitmentTerm {
                 code: "MISSIONS".to_owned(),
                 text: "Remplir les missions de l'article 2.".to_owned(),
             }],

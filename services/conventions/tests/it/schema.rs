@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::world::World;
+use crate::{budget, world::World};
 
 /// The constraint that a statement breaks, or the code of the refusal where there is none.
 async fn broken(pool: &PgPool, sql: &str) -> String {
@@ -127,6 +127,49 @@ async fn the_state_machines_hold_in_the_database_too() {
     ] {
         let found = broken(&owner, sql).await;
         assert!(found.starts_with(constraint), "{sql}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn commitments_and_budgets_hold_in_the_database_too() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let convention = world.in_force(&setting).await.name;
+    budget::deviated(&world, &convention).await;
+    let owner = world.db.owner().await;
+    for (sql, constraint) in [
+        ("UPDATE commitment SET state = 'DONE'", "commitment_state"),
+        ("UPDATE commitment SET state = 'EVIDENCED'", "commitment_state"),
+        ("UPDATE commitment SET state = 'OVERDUE'", "commitment_state"),
+        ("UPDATE commitment SET evidence_text = 'x'", "commitment_state"),
+        (
+            "INSERT INTO commitment SELECT operator_id, convention_id, gen_random_uuid(), code, text, due_date, state,
+                    NULL, NULL, NULL, NULL, NULL, NULL, NULL, revision, create_time, update_time FROM commitment",
+            "commitment_code_key",
+        ),
+        ("UPDATE budget SET planned_amounts = '{1}'", "budget_lines"),
+        ("UPDATE budget SET planned_amounts = '{-1,-1,-1,-1,-1}'", "budget_planned_amounts_check"),
+        ("UPDATE deviation_case SET close_time = open_time", "deviation_case_closed"),
+        (
+            "INSERT INTO deviation_case SELECT operator_id, convention_id, 2, subjects, open_time FROM deviation_case",
+            "deviation_case_open_key",
+        ),
+        ("UPDATE operator SET rna = 'W1'", "operator_rna_check"),
+        ("UPDATE operator SET representative_names = '{x}'", "operator_representatives"),
+    ] {
+        let found = broken(&owner, sql).await;
+        assert!(found.starts_with(constraint), "{sql}: {found}");
+    }
+    let app = world.db.app().await;
+    for sql in [
+        "DELETE FROM commitment",
+        "UPDATE commitment SET text = 'x'",
+        "DELETE FROM budget",
+        "UPDATE budget SET deviation_threshold = 1",
+        "DELETE FROM deviation_case",
+        "UPDATE deviation_case SET subjects = '{}'",
+    ] {
+        assert_eq!(broken(&app, sql).await, "42501", "{sql}");
     }
 }
 

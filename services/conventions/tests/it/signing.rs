@@ -201,7 +201,9 @@ async fn an_act_is_not_enforceable_before_its_day_even_when_the_clock_is_put_bac
 #[tokio::test]
 async fn an_association_signs_on_its_own_decision() {
     let world = World::start().await;
-    let association = operator("77567227200017", OperatorCategory::Association);
+    let mut association = operator("77567227200017", OperatorCategory::Association);
+    let terms = association.operator.as_mut().unwrap();
+    terms.republican_commitment_date = Some(date(2025, 9, 1));
     let setting = world.setting_of(50_000_000, association).await;
     let mut officer = world.conventions(world.tokens.officer());
     let mut request = convention(&setting.parent(), &setting.framework);

@@ -13,6 +13,8 @@ use nonrecours_contracts::{
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
+        budget_service_client::BudgetServiceClient,
+        commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
@@ -21,6 +23,7 @@ use nonrecours_contracts::{
         open_data_service_client::OpenDataServiceClient,
         hearing_service_client::HearingServiceClient,
         inspection_service_client::InspectionServiceClient,
+        identifier_service_client::IdentifierServiceClient,
         operator_service_client::OperatorServiceClient,
         programme_report_service_client::ProgrammeReportServiceClient,
         programme_service_client::ProgrammeServiceClient,
@@ -169,6 +172,18 @@ impl World {
 
     pub fn disputes(&self, token: String) -> DisputeServiceClient<PeerChannel> {
         DisputeServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
+        IdentifierServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn commitments(&self, token: String) -> CommitmentServiceClient<PeerChannel> {
+        CommitmentServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn budgets(&self, token: String) -> BudgetServiceClient<PeerChannel> {
+        BudgetServiceClient::new(self.service.channel(token))
     }
 
     /// The changes of the service up to the first of this kind about this resource.

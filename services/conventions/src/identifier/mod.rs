@@ -1,0 +1,5 @@
+//! Identifiers: validators for integrators.
+
+mod rpc;
+
+pub use rpc::Identifiers;
