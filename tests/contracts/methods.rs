@@ -9,7 +9,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 3] = [
+const NO_RESOURCE: [(&str, &str); 4] = [
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",
         "a file drawn from what is stored, which has no name of its own",
@@ -18,7 +18,6 @@ const NO_RESOURCE: [(&str, &str); 3] = [
         "nonrecours.conventions.v1.ProgrammeReportService.GetProgrammeReport",
         "a calculation: nothing of it is stored, so it has no name",
     ),
-const NO_RESOURCE: [(&str, &str); 2] = [
     (
         "nonrecours.followup.v1.IndicatorService.GetIndicators",
         "a calculation: nothing of it is stored, so it has no name",

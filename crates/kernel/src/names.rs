@@ -173,6 +173,12 @@ resource_name! {
         operator: Operator in "operators",
         convention: Convention in "conventions",
         formal_notice: FormalNotice in "formalNotices"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
     /// One of the operator's duties under a convention.
     CommitmentName = "operators/{operator}/conventions/{convention}/commitments/{commitment}" {
         operator: Operator in "operators",
@@ -226,6 +232,12 @@ resource_name! {
         operator: Operator in "operators",
         convention: Convention in "conventions",
         dispute: Dispute in "disputes"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
     /// The budget of a convention: there is at most one.
     BudgetName = "operators/{operator}/conventions/{convention}/budget" {
         operator: Operator in "operators",

@@ -17,11 +17,11 @@ mod error;
 mod follow;
 mod formal_notice;
 mod framework_convention;
-mod open_data;
 mod hearing;
-mod inspection;
 mod identifier;
+mod inspection;
 mod mask;
+mod open_data;
 mod operator;
 mod programme;
 mod programme_report;
@@ -38,15 +38,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
-    convention::rpc::Conventions, decision::rpc::Decisions, dispute::rpc::Disputes,
-    formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
-    hearing::rpc::Hearings, inspection::rpc::Inspections, open_data::rpc::OpenData,
+    budget::rpc::Budgets, commitment::rpc::Commitments, convention::rpc::Conventions,
+    decision::rpc::Decisions, dispute::rpc::Disputes, formal_notice::rpc::FormalNotices,
+    framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
+    identifier::Identifiers, inspection::rpc::Inspections, open_data::rpc::OpenData,
     operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
     state_funding::rpc::StateFundings,
-    act::rpc::Acts, activity_report::rpc::ActivityReports, budget::rpc::Budgets,
-    commitment::rpc::Commitments, convention::rpc::Conventions,
-    framework_convention::rpc::FrameworkConventions, identifier::Identifiers,
-    operator::rpc::Operators, programme::rpc::Programmes,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};

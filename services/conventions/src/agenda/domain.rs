@@ -8,8 +8,8 @@ use nonrecours_kernel::{
 use time::{Date, Duration};
 
 use crate::{
-    convention::{party::Party, terms::InstalmentKind},
-    state_funding::domain::StateFunding,
+    convention::party::Party,
+    state_funding::domain::{StateFunding, StateInstalment},
 };
 
 /// Months after the signature by the end of which a grant is published.
@@ -247,14 +247,14 @@ fn of_funding(funding: &StateFunding, add: &mut impl FnMut(Date, Kind, String, T
         );
         add(terms.report_due, Kind::StateReport, name.clone(), text);
     }
-    for kind in InstalmentKind::ALL {
+    for kind in StateInstalment::ALL {
         if funding.receipt(kind).is_some() {
             continue;
         }
         let expected = terms.expected(kind);
         let (english, french) = match kind {
-            InstalmentKind::Advance => ("advance", "l'acompte"),
-            InstalmentKind::Balance => ("balance", "le solde"),
+            StateInstalment::Advance => ("advance", "l'acompte"),
+            StateInstalment::Balance => ("balance", "le solde"),
         };
         let text = Text::new(
             format!("The State's {english} for {year} is expected: {expected}."),

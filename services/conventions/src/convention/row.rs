@@ -12,7 +12,7 @@ use super::{
     party::{ByParty, Party},
     terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory, Terms},
 };
-use crate::stored::{budget_year, damaged, money};
+use crate::stored::{budget_year, damaged, money, one_of};
 
 /// The columns, by their names.
 pub(super) struct Row {

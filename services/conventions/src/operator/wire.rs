@@ -11,7 +11,7 @@ use nonrecours_rpc::{
 use time::Date;
 
 use super::{
-    domain::{Category, Changes, Empowerment, Operator, Representative},
+    domain::{Category, Changes, Empowerment, Operator, Representative, outside_territory},
     duty::{Duty, YearGrants, duties},
     store,
 };

@@ -3,7 +3,21 @@
 use nonrecours_kernel::{BudgetYear, Money, Rate, StateFundingName};
 use time::{Date, OffsetDateTime};
 
-use crate::{convention::terms::InstalmentKind, refusal::Refusal};
+use crate::refusal::Refusal;
+
+/// One of the two instalments of the State's grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateInstalment {
+    /// At the start.
+    Advance,
+    /// After the territory's report.
+    Balance,
+}
+
+impl StateInstalment {
+    /// Both, in their order.
+    pub const ALL: [Self; 2] = [Self::Advance, Self::Balance];
+}
 
 /// Share that comes first, unless the State's agreement says otherwise.
 pub const DEFAULT_ADVANCE_SHARE: &str = "0.8";
@@ -64,29 +78,29 @@ impl Terms {
     }
 
     /// The amount expected of an instalment; both add up to the grant.
-    pub fn expected(&self, kind: InstalmentKind) -> Money {
+    pub fn expected(&self, kind: StateInstalment) -> Money {
         match kind {
-            InstalmentKind::Advance => self.advance(),
+            StateInstalment::Advance => self.advance(),
             // A share of a positive amount is never more than the amount.
-            InstalmentKind::Balance => self.grant.checked_sub(self.advance()).unwrap_or_default(),
+            StateInstalment::Balance => self.grant.checked_sub(self.advance()).unwrap_or_default(),
         }
     }
 
     /// The day on which an instalment is expected.
-    pub const fn expected_date(&self, kind: InstalmentKind) -> Date {
+    pub const fn expected_date(&self, kind: StateInstalment) -> Date {
         match kind {
-            InstalmentKind::Advance => self.advance_expected,
-            InstalmentKind::Balance => self.balance_expected,
+            StateInstalment::Advance => self.advance_expected,
+            StateInstalment::Balance => self.balance_expected,
         }
     }
 }
 
 impl StateFunding {
     /// What came of an instalment.
-    pub const fn receipt(&self, kind: InstalmentKind) -> Option<Receipt> {
+    pub const fn receipt(&self, kind: StateInstalment) -> Option<Receipt> {
         match kind {
-            InstalmentKind::Advance => self.advance,
-            InstalmentKind::Balance => self.balance,
+            StateInstalment::Advance => self.advance,
+            StateInstalment::Balance => self.balance,
         }
     }
 
@@ -99,14 +113,14 @@ impl StateFunding {
     /// Records what came of an instalment, once.
     pub fn receive(
         self,
-        kind: InstalmentKind,
+        kind: StateInstalment,
         receipt: Receipt,
         now: OffsetDateTime,
     ) -> Result<Self, Refusal> {
         if self.receipt(kind).is_some() {
             return Err(Refusal::StateInstalmentReceived);
         }
-        if kind == InstalmentKind::Balance && self.report_sent.is_none() {
+        if kind == StateInstalment::Balance && self.report_sent.is_none() {
             return Err(Refusal::StateReportNotSent);
         }
         let remaining = self
@@ -118,8 +132,8 @@ impl StateFunding {
             return Err(Refusal::StateReceiptExceedsGrant { remaining });
         }
         Ok(self.changed(now, |funding| match kind {
-            InstalmentKind::Advance => funding.advance = Some(receipt),
-            InstalmentKind::Balance => funding.balance = Some(receipt),
+            StateInstalment::Advance => funding.advance = Some(receipt),
+            StateInstalment::Balance => funding.balance = Some(receipt),
         }))
     }
 
@@ -176,7 +190,7 @@ mod tests {
         #[test]
         fn the_two_instalments_add_up_to_the_grant(grant in 1..1_000_000_000_i64) {
             let terms = funding(grant).terms;
-            let parts = [InstalmentKind::Advance, InstalmentKind::Balance].map(|kind| terms.expected(kind));
+            let parts = [StateInstalment::Advance, StateInstalment::Balance].map(|kind| terms.expected(kind));
             prop_assert_eq!(Money::sum(parts), Some(terms.grant));
         }
 
@@ -189,8 +203,8 @@ mod tests {
             for (step, cents) in steps {
                 let receipt = Receipt { amount: Money::from_cents(cents), date: date!(2025 - 10 - 07) };
                 let next = match step {
-                    0 => funding.clone().receive(InstalmentKind::Advance, receipt, NOW),
-                    1 => funding.clone().receive(InstalmentKind::Balance, receipt, NOW),
+                    0 => funding.clone().receive(StateInstalment::Advance, receipt, NOW),
+                    1 => funding.clone().receive(StateInstalment::Balance, receipt, NOW),
                     _ => funding.clone().report(receipt.date, NOW),
                 };
                 if let Ok(next) = next {

@@ -22,11 +22,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    domain::{DEFAULT_ADVANCE_SHARE, Receipt, StateFunding, Terms},
+    domain::{DEFAULT_ADVANCE_SHARE, Receipt, StateFunding, StateInstalment, Terms},
     store,
 };
 use crate::{
-    convention::terms::InstalmentKind,
     error::Error,
     programme::{self, wire::before_budget_year},
     text::{past, positive, required, text},
@@ -276,18 +275,23 @@ fn not_before(day: Date, year: BudgetYear) -> Result<Date, Invalid> {
     }
 }
 
-fn kind(given: wire::InstalmentKind) -> Result<InstalmentKind, Invalid> {
+fn kind(given: wire::InstalmentKind) -> Result<StateInstalment, Invalid> {
     match given {
         wire::InstalmentKind::Unspecified => Err(required()),
-        wire::InstalmentKind::Advance => Ok(InstalmentKind::Advance),
-        wire::InstalmentKind::Balance => Ok(InstalmentKind::Balance),
+        wire::InstalmentKind::Advance => Ok(StateInstalment::Advance),
+        wire::InstalmentKind::Balance => Ok(StateInstalment::Balance),
+        wire::InstalmentKind::Interim => Err(Invalid::new(
+            "VALUE_UNKNOWN",
+            "the State pays an advance and a balance",
+            "L'État verse un acompte et un solde : choisissez l'un des deux.",
+        )),
     }
 }
 
-fn to_kind(kind: InstalmentKind) -> wire::InstalmentKind {
+fn to_kind(kind: StateInstalment) -> wire::InstalmentKind {
     match kind {
-        InstalmentKind::Advance => wire::InstalmentKind::Advance,
-        InstalmentKind::Balance => wire::InstalmentKind::Balance,
+        StateInstalment::Advance => wire::InstalmentKind::Advance,
+        StateInstalment::Balance => wire::InstalmentKind::Balance,
     }
 }
 
@@ -302,7 +306,7 @@ fn message(funding: &StateFunding) -> wire::StateFunding {
         advance_expected_date: Some(to_date(terms.advance_expected)),
         balance_expected_date: Some(to_date(terms.balance_expected)),
         report_due_date: Some(to_date(terms.report_due)),
-        instalments: InstalmentKind::ALL
+        instalments: StateInstalment::ALL
             .iter()
             .map(|kind| {
                 let receipt = funding.receipt(*kind);
