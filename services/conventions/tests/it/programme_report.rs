@@ -6,7 +6,7 @@ use nonrecours_contracts::conventions::{
 use nonrecours_testkit::request_id;
 
 use crate::{
-    requests::{euros, operator, pairs, reason, violations},
+    requests::{date, euros, operator, pairs, reason, violations},
     world::{Setting, World},
 };
 
@@ -33,7 +33,10 @@ async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
     world.report_plan(&first, 2, 920_000, "payment_plan.paid");
     world.changes_until("convention.paid", &first).await;
     // A second operator of private law, whose convention needs no act of its own, under the same programme.
-    let private = operator("21620041000019", OperatorCategory::Association);
+    let mut private = operator("21620041000019", OperatorCategory::Association);
+    if let Some(association) = &mut private.operator {
+        association.republican_commitment_date = Some(date(2025, 9, 1));
+    }
     let mut operators = world.operators(world.tokens.officer());
     let other = operators
         .create_operator(private)
