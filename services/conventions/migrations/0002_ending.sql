@@ -70,6 +70,7 @@ CREATE TABLE formal_notice (
     motives          text        NOT NULL CHECK (motives <> ''),
     letter_reference text        NOT NULL CHECK (letter_reference <> ''),
     sent_date        date        NOT NULL,
+    notice_days      smallint    NOT NULL CHECK (notice_days BETWEEN 1 AND 365),
     state            text        NOT NULL,
     close_date       date        CHECK (close_date >= sent_date),
     revision         bigint      NOT NULL CHECK (revision > 0),
@@ -82,8 +83,8 @@ CREATE TABLE formal_notice (
             WHEN 'SENT' THEN close_date IS NULL
             WHEN 'REMEDIED' THEN close_date IS NOT NULL
             WHEN 'WITHDRAWN' THEN close_date IS NOT NULL
-            -- Never within the fifteen days.
-            WHEN 'EFFECTIVE' THEN close_date IS NOT NULL AND close_date > sent_date + 15
+            -- Never within the delay.
+            WHEN 'EFFECTIVE' THEN close_date IS NOT NULL AND close_date > sent_date + notice_days
             ELSE false
         END)
 );

@@ -9,9 +9,6 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Share of the planned amount above which a deviation is significant (art. 8 says "significatif": ours to fix).
-pub const DEFAULT_THRESHOLD: Rate = Rate::TENTH;
-
 /// A budget as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -91,6 +88,7 @@ impl Budget {
         earlier: Option<Self>,
         convention: &Convention,
         planned: Lines,
+        threshold: Rate,
         now: OffsetDateTime,
     ) -> Result<Self, Refusal> {
         match earlier {
@@ -101,7 +99,7 @@ impl Budget {
                 },
                 planned,
                 realised: Lines::default(),
-                threshold: DEFAULT_THRESHOLD,
+                threshold,
                 cases: Vec::new(),
                 revision: 1,
                 create_time: now,

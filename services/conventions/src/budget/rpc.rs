@@ -18,7 +18,7 @@ use super::{
     store,
     wire::{lines, message},
 };
-use crate::{convention, error::Error, text::text};
+use crate::{convention, error::Error, programme, text::text};
 
 /// The budget service.
 pub struct Budgets {
@@ -55,7 +55,10 @@ impl Budgets {
         let earlier = store::find(&mut tx, &name).await?;
         // Where there is none yet, an etag is that of nothing.
         etag::check(&request.etag, earlier.as_ref().map_or(0, |it| it.revision))?;
-        let budget = Budget::plan(earlier, &convention, planned, tx.now())?;
+        let programme = convention.terms.framework_convention.parent();
+        let programme = programme::store::get(&mut tx, &programme).await?;
+        let threshold = programme.terms.deviation_rate;
+        let budget = Budget::plan(earlier, &convention, planned, threshold, tx.now())?;
         if budget.revision == 1 {
             store::insert(&mut tx, &budget).await?;
         } else {

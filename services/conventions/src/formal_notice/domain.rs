@@ -1,4 +1,5 @@
-//! Formal notices (mises en demeure, art. 7): fifteen days from the day the letter is sent.
+//! Formal notices (mises en demeure, art. 7): a delay, fifteen days unless the programme says otherwise, from the day
+//! the letter is sent.
 
 use nonrecours_kernel::FormalNoticeName;
 use time::{Date, Duration, OffsetDateTime};
@@ -7,9 +8,6 @@ use crate::{
     convention::{measures::Ground, party::Party},
     refusal::{Refusal, within},
 };
-
-/// Days that the other party has, counted from the day after the letter was sent (art. 7).
-const NOTICE_DAYS: i64 = 15;
 
 /// A formal notice as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +24,8 @@ pub struct FormalNotice {
     pub letter: String,
     /// Day on which it was sent.
     pub sent: Date,
+    /// Days that the other party has, counted from the day after (art. 7): those of the programme at that time.
+    pub notice_days: i16,
     /// State, with its data.
     pub state: State,
     /// Counts the changes from 1.
@@ -72,7 +72,8 @@ impl State {
 impl FormalNotice {
     /// Last day of the delay. Days are those of the calendar in Paris: a change of the clocks makes none longer.
     pub fn deadline(&self) -> Date {
-        self.sent.saturating_add(Duration::days(NOTICE_DAYS))
+        self.sent
+            .saturating_add(Duration::days(i64::from(self.notice_days)))
     }
 
     /// First day on which the convention can be terminated.
@@ -143,6 +144,7 @@ mod tests {
             motives: "Aucune permanence tenue.".into(),
             letter: "1A 234 567 8901 2".into(),
             sent,
+            notice_days: 15,
             state: State::Sent,
             revision: 1,
             create_time: NOW,
@@ -201,11 +203,11 @@ mod tests {
                     prop_assert_eq!(after.state.closed(), Some(today));
                     prop_assert_eq!(after.revision, before.revision + 1);
                     if let State::Effective(day) = after.state {
-                        prop_assert!(day - sent > Duration::days(NOTICE_DAYS));
+                        prop_assert!(day - sent > Duration::days(15));
                     }
                     notice = after;
                 } else if before.state == State::Sent {
-                    prop_assert!(step == 2 && days <= NOTICE_DAYS);
+                    prop_assert!(step == 2 && days <= 15);
                 }
             }
         }

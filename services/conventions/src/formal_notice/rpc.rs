@@ -33,6 +33,7 @@ use crate::{
         wire::{party, to_party},
     },
     error::Error,
+    programme,
     refusal::within,
     text::{required, text},
 };
@@ -77,6 +78,8 @@ impl FormalNotices {
             paris_date(now),
             command.sent,
         )?;
+        let programme = convention.terms.framework_convention.parent();
+        let programme = programme::store::get(&mut tx, &programme).await?;
         let formal_notice = FormalNotice {
             name: FormalNoticeName {
                 operator: parent.operator,
@@ -88,6 +91,7 @@ impl FormalNotices {
             motives: command.motives,
             letter: command.letter,
             sent: command.sent,
+            notice_days: programme.terms.notice_days,
             state: State::Sent,
             revision: 1,
             create_time: now,

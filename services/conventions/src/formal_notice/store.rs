@@ -16,8 +16,9 @@ use crate::{
 /// Adds one.
 pub async fn insert(tx: &mut Tx, formal_notice: &FormalNotice) -> Result<(), Error> {
     sqlx::query!(
-        "INSERT INTO formal_notice (operator_id, convention_id, formal_notice_id, party, ground, motives, letter_reference, sent_date, state, revision, create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO formal_notice (operator_id, convention_id, formal_notice_id, party, ground, motives, letter_reference, sent_date, notice_days, state,
+                                    revision, create_time, update_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         formal_notice.name.operator.uuid(),
         formal_notice.name.convention.uuid(),
         formal_notice.name.formal_notice.uuid(),
@@ -26,6 +27,7 @@ pub async fn insert(tx: &mut Tx, formal_notice: &FormalNotice) -> Result<(), Err
         formal_notice.motives,
         formal_notice.letter,
         formal_notice.sent,
+        formal_notice.notice_days,
         formal_notice.state.as_str(),
         formal_notice.revision,
         formal_notice.create_time,
@@ -102,6 +104,7 @@ struct Row {
     motives: String,
     letter_reference: String,
     sent_date: Date,
+    notice_days: i16,
     state: String,
     close_date: Option<Date>,
     revision: i64,
@@ -132,6 +135,7 @@ impl TryFrom<Row> for FormalNotice {
             motives: row.motives,
             letter: row.letter_reference,
             sent: row.sent_date,
+            notice_days: row.notice_days,
             state,
             revision: row.revision,
             create_time: row.create_time,

@@ -82,6 +82,11 @@ async fn planned(world: &World, request: PlanBudgetRequest) -> Result<Budget, St
     client.plan_budget(request).await.map(Response::into_inner)
 }
 
+/// The budget of the document, planned for a draft.
+pub async fn planned_as_the_document(world: &World, convention: &str) -> Budget {
+    planned(world, plan(convention, &PLANNED)).await.unwrap()
+}
+
 async fn realised(
     world: &World,
     convention: &str,

@@ -1,10 +1,12 @@
 //! Formal notices (art. 7).
 
 use nonrecours_contracts::conventions::{
-    ApplyFormalNoticeRequest, ConventionState, FormalNoticeState, Party, RemedyFormalNoticeRequest,
-    TerminationGround, WithdrawFormalNoticeRequest,
+    ApplyFormalNoticeRequest, ConventionState, FormalNoticeState, Party, Programme,
+    RemedyFormalNoticeRequest, TerminationGround, UpdateProgrammeRequest,
+    WithdrawFormalNoticeRequest,
 };
 use nonrecours_testkit::request_id;
+use prost_types::FieldMask;
 use time::{Duration, macros::datetime};
 use tonic::Code;
 
@@ -180,4 +182,47 @@ async fn a_notice_is_remedied_or_withdrawn_once_by_the_party_that_gave_it() {
     }
     let convention = world.convention(&parent).await;
     assert_eq!(convention.state(), ConventionState::InForce);
+}
+
+#[tokio::test]
+async fn the_programmes_own_delay_and_threshold_hold() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let update = UpdateProgrammeRequest {
+        programme: Some(Programme {
+            name: setting.programme.clone(),
+            deviation_rate: "0.25".to_owned(),
+            notice_days: 30,
+            ..Programme::default()
+        }),
+        update_mask: Some(FieldMask {
+            paths: vec!["deviation_rate".to_owned(), "notice_days".to_owned()],
+        }),
+        request_id: request_id(),
+    };
+    let mut programmes = world.programmes(world.tokens.officer());
+    programmes.update_programme(update).await.unwrap();
+
+    let draft = world.draft(&setting).await.name;
+    let budget = crate::budget::planned_as_the_document(&world, &draft).await;
+    assert_eq!(budget.deviation_threshold, "0.25");
+
+    let parent = world.in_force(&setting).await.name;
+    world.clock.set(datetime!(2025-10-16 10:00 UTC));
+    let mut officer = world.formal_notices(world.tokens.officer());
+    let sent = officer
+        .create_formal_notice(notice(&parent, Party::Authority))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(sent.remedy_deadline, Some(date(2025, 11, 14)));
+    // The fifteen days of the document are not enough here.
+    world.clock.set(datetime!(2025-10-31 10:00 UTC));
+    let refusal = officer.apply_formal_notice(apply(&sent.name)).await;
+    assert_eq!(precondition(refusal), "NOTICE_DELAY_RUNNING");
+    world.clock.set(datetime!(2025-11-15 10:00 UTC));
+    officer
+        .apply_formal_notice(apply(&sent.name))
+        .await
+        .unwrap();
 }
