@@ -197,7 +197,9 @@ fn command(request: &CreateDecisionRequest) -> Result<Decide, Failure> {
 }
 
 /// What a kind makes of an amount, or of none.
-fn measure(kind: DecisionKind) -> Result<fn(Option<Money>) -> Result<Measure, Invalid>, Invalid> {
+type FromAmount = fn(Option<Money>) -> Result<Measure, Invalid>;
+
+fn measure(kind: DecisionKind) -> Result<FromAmount, Invalid> {
     match kind {
         DecisionKind::Unspecified => Err(required()),
         DecisionKind::Reduce => Ok(|amount| Ok(Measure::Reduce(amount.ok_or_else(required)?))),
