@@ -14,17 +14,18 @@ struct Package {
 }
 
 /// What a service is made of.
-const SHARED: &[&str] = &["contracts", "feed", "host", "kernel", "pg", "rpc"];
+const SHARED: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
 /// What any test may use besides.
 const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     package("kernel", &[]),
     package("contracts", &[]),
     package("localpg", &[]),
     package("issuer", &["kernel"]),
+    package("files", &["kernel"]),
     package("rpc", &["contracts", "kernel"]),
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
@@ -57,6 +58,7 @@ const SUITE: &[&str] = &[
     "contracts",
     "conventions",
     "feed",
+    "files",
     "followup",
     "host",
     "issuer",
