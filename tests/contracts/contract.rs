@@ -52,9 +52,20 @@ pub fn is_ours(message: &MessageDescriptor) -> bool {
 /// True for an rpc that changes nothing, or (pushing in a stream) repeats harmlessly by the content it carries.
 pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
     let name = method.name();
-    ["Check", "Export", "Get", "List", "Pull", "Push"]
+    ["Check", "Download", "Export", "Get", "List", "Pull", "Push"]
         .iter()
         .any(|verb| name.starts_with(verb))
+}
+
+/// The message that says what is asked: the request, or the opening of a stream of them.
+pub fn asked(method: &MethodDescriptor) -> MessageDescriptor {
+    let input = method.input();
+    let opening = input
+        .get_field_by_name("opening")
+        .filter(|_| method.is_client_streaming());
+    opening
+        .and_then(|opening| opening.kind().as_message().cloned())
+        .unwrap_or(input)
 }
 
 /// What the contract says of a field; empty when it says nothing.

@@ -228,6 +228,8 @@ kinds! {
     Dispute => DisputeId,
     /// Kind of a commitment of an operator (engagement).
     Commitment => CommitmentId,
+    /// Kind of a file under a convention (pièce jointe).
+    Attachment => AttachmentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

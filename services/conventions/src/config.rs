@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use clap::Args;
+use nonrecours_files::FilesConfig;
 use nonrecours_host::{DatabaseConfig, HostConfig};
 use nonrecours_rpc::{
     ServerConfig,
@@ -27,6 +28,9 @@ pub struct Config {
     /// Address of the service `payments`, which reports what is paid.
     #[arg(long, env = "PAYMENTS_URL")]
     pub payments_url: String,
+    /// Where files are kept.
+    #[command(flatten)]
+    pub files: FilesConfig,
     /// Database connections.
     #[command(flatten)]
     pub database: DatabaseConfig,

@@ -1,5 +1,6 @@
 //! Why a request was not done, and the one way to a status.
 
+use nonrecours_files as files;
 use nonrecours_kernel::OutOfReach;
 use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
@@ -38,6 +39,7 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::PartyNotAllowed(_) | Refusal::PartyNotYours(_) => {
             Failure::new(Code::PermissionDenied, DOMAIN, reason, text)
         }
+        Refusal::AttachmentDamaged => Failure::new(Code::DataLoss, DOMAIN, reason, text),
         Refusal::ConventionNotDraft
         | Refusal::ConventionNotInForce
         | Refusal::AlreadySigned(_)
@@ -78,7 +80,10 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::CommitmentDone
         | Refusal::CommitmentWithoutEvidence
         | Refusal::BudgetFixed
-        | Refusal::DeviationCaseNotOpen => {
+        | Refusal::DeviationCaseNotOpen
+        | Refusal::AttachmentWithdrawn
+        | Refusal::AttachmentCited
+        | Refusal::TooManyAttachments => {
             Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
         }
     }
@@ -105,6 +110,19 @@ impl From<pg::Error> for Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        match &error {
+            files::Error::Absent(_) | files::Error::Damaged(_) => {
+                tracing::error!(cause = %error, "a file was lost or altered");
+                Self::Refused(Refusal::AttachmentDamaged)
+            }
+            files::Error::Unavailable(_) => Self::Failure(Failure::unavailable(&error)),
+            files::Error::TooLarge => Self::Failure(Failure::internal(&error)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod act;
 mod activity_report;
 mod agenda;
+mod attachment;
 mod budget;
 mod commitment;
 mod config;
@@ -31,6 +32,7 @@ mod stored;
 mod text;
 
 use nonrecours_feed::{ChangeFeed, Readers};
+use nonrecours_files::Files;
 use nonrecours_host::{Environment, Host, StartError};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
@@ -38,12 +40,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
-    budget::rpc::Budgets, commitment::rpc::Commitments, convention::rpc::Conventions,
-    decision::rpc::Decisions, dispute::rpc::Disputes, formal_notice::rpc::FormalNotices,
-    framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
-    identifier::Identifiers, inspection::rpc::Inspections, open_data::rpc::OpenData,
-    operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
-    state_funding::rpc::StateFundings,
+    attachment::rpc::Attachments, budget::rpc::Budgets, commitment::rpc::Commitments,
+    convention::rpc::Conventions, decision::rpc::Decisions, dispute::rpc::Disputes,
+    formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
+    hearing::rpc::Hearings, identifier::Identifiers, inspection::rpc::Inspections,
+    open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
+    programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -61,6 +63,9 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
+    let files = Files::open(&config.files)
+        .await
+        .map_err(|cause| StartError::Files(cause.into()))?;
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let payments = host.peer(&config.payments_url)?;
     let followup = host.peer(&config.followup_url)?;
@@ -72,7 +77,17 @@ pub async fn serve(
     );
     host.serve(listener, |server| {
         server
-            .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
+            .add(ChangeFeed::server(
+                db.clone(),
+                Readers::Everyone,
+                shutdown.clone(),
+            ))
+            .add(Attachments::server(
+                db.clone(),
+                ids.clone(),
+                files,
+                shutdown,
+            ))
             .add(Programmes::server(db.clone(), ids.clone()))
             .add(ProgrammeReports::server(db.clone()))
             .add(StateFundings::server(db.clone(), ids.clone()))

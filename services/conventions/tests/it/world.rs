@@ -12,7 +12,9 @@ use nonrecours_contracts::{
         OperatorCategory, Party, Programme, RecordActPublicationRequest, SignConventionRequest,
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
-        agenda_service_client::AgendaServiceClient, budget_service_client::BudgetServiceClient,
+        agenda_service_client::AgendaServiceClient,
+        attachment_service_client::AttachmentServiceClient,
+        budget_service_client::BudgetServiceClient,
         commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
@@ -32,6 +34,7 @@ use nonrecours_contracts::{
     payments::{PaymentPlan, PaymentPlanState},
 };
 use nonrecours_conventions::{Config, MIGRATOR, SERVICE, serve};
+use nonrecours_files::FilesConfig;
 use nonrecours_host::{DatabaseConfig, Environment};
 use nonrecours_kernel::{Clock as _, ConventionName, OperatorId, OperatorName, paris_date};
 use nonrecours_rpc::{ServerConfig, client::PeerChannel, convert::to_date};
@@ -39,6 +42,7 @@ use nonrecours_testkit::{
     ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids, request_id,
 };
 use prost_types::Duration;
+use tempfile::TempDir;
 use tonic::Status;
 
 use crate::{followup::FakeFollowup, requests};
@@ -54,6 +58,8 @@ pub struct World {
     pub tokens: Tokens,
     pub payments: ScriptedFeed,
     pub followup: FakeFollowup,
+    /// Where the service keeps its files.
+    pub files: TempDir,
     payments_served: Serving,
     followup_served: Serving,
     pub service: Serving,
@@ -87,13 +93,15 @@ impl World {
         let payments_served = payments.serve().await;
         let followup_served = followup.serve().await;
         let urls = [payments_served.url(), followup_served.url()];
-        let service = run(&db, &tokens, urls, &clock, 1).await;
+        let files = tempfile::tempdir().unwrap();
+        let service = run(&db, &tokens, urls, &files, &clock, 1).await;
         Self {
             db,
             clock,
             tokens,
             payments,
             followup,
+            files,
             payments_served,
             followup_served,
             service,
@@ -105,7 +113,7 @@ impl World {
     pub async fn restart(&mut self) {
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let urls = [self.payments_served.url(), self.followup_served.url()];
-        let next = run(&self.db, &self.tokens, urls, &self.clock, seed).await;
+        let next = run(&self.db, &self.tokens, urls, &self.files, &self.clock, seed).await;
         std::mem::replace(&mut self.service, next).stop().await;
     }
 
@@ -175,6 +183,10 @@ impl World {
 
     pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
         IdentifierServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn attachments(&self, token: String) -> AttachmentServiceClient<PeerChannel> {
+        AttachmentServiceClient::new(self.service.channel(token))
     }
 
     pub fn commitments(&self, token: String) -> CommitmentServiceClient<PeerChannel> {
@@ -436,6 +448,7 @@ async fn run(
     db: &TestDb,
     tokens: &Tokens,
     [payments_url, followup_url]: [String; 2],
+    files: &TempDir,
     clock: &ManualClock,
     seed: u64,
 ) -> Serving {
@@ -444,6 +457,7 @@ async fn run(
         database_url: db.app_url().to_owned(),
         followup_url,
         payments_url,
+        files: FilesConfig::folder(files.path()),
         database: DatabaseConfig { max_connections: 8 },
         server: ServerConfig::default(),
         auth: tokens.auth(),
