@@ -9,7 +9,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 4] = [
+const NO_RESOURCE: [(&str, &str); 5] = [
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",
         "a file drawn from what is stored, which has no name of its own",
@@ -25,6 +25,10 @@ const NO_RESOURCE: [(&str, &str); 4] = [
     (
         "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",
         "validators: what is checked is not stored, so it has no name",
+    ),
+    (
+        "nonrecours.payments.v1.PaymentPlanService.GetStatementOfPayments",
+        "a calculation: nothing of it is stored, so it has no name",
     ),
 ];
 

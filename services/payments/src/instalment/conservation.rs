@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ledger_entry::{Account, LedgerEntry, Movement},
-    payment_plan::{Agreement, Learned, Mismatch, State as PlanState},
+    payment_plan::{Agreement, Learned, Mismatch, State as PlanState, statement::Statement},
 };
 
 /// One thing that may happen, sensible or not.
@@ -291,7 +291,19 @@ impl Played {
         prop_assert!(paid <= plan.grant.cents() + plan.to_recover().cents());
         prop_assert!(paid <= due_or_ordered);
         prop_assert!(plan.to_recover() <= plan.paid);
+        let statement = Statement::of(&self.schedule).unwrap();
+        prop_assert_eq!(
+            statement
+                .payments
+                .iter()
+                .map(|(one, _)| one.amount.cents())
+                .sum::<i64>(),
+            paid
+        );
+        prop_assert!(statement.due <= statement.remaining);
         if !plan.measures.terminated {
+            let stated = statement.paid.checked_add(statement.remaining);
+            prop_assert_eq!(stated, self.schedule.planned().ok());
             let settled = plan.state() == PlanState::Settled;
             prop_assert!(!settled || self.sum(Stage::Planned) == ordered);
             prop_assert!(settled || self.sum(Stage::Planned) > paid);
