@@ -9,7 +9,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 5] = [
+const NO_RESOURCE: [(&str, &str); 6] = [
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",
         "a file drawn from what is stored, which has no name of its own",
@@ -29,6 +29,10 @@ const NO_RESOURCE: [(&str, &str); 5] = [
     (
         "nonrecours.payments.v1.PaymentPlanService.GetStatementOfPayments",
         "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.payments.v1.ExplanationService.ExplainInstalments",
+        "a page of explanations: nothing of them is stored, so they have no name",
     ),
 ];
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod amendments;
+mod explanation;
 mod follow;
 mod instalment;
 mod interim;
