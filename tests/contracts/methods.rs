@@ -10,7 +10,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 5] = [
+const NO_RESOURCE: [(&str, &str); 7] = [
     (
         "nonrecours.conventions.v1.AttachmentService.DownloadAttachment",
         "the bytes of the resource, which comes before them in the stream",
@@ -30,6 +30,14 @@ const NO_RESOURCE: [(&str, &str); 5] = [
     (
         "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",
         "validators: what is checked is not stored, so it has no name",
+    ),
+    (
+        "nonrecours.payments.v1.PaymentPlanService.GetStatementOfPayments",
+        "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.payments.v1.ExplanationService.ExplainInstalments",
+        "a page of explanations: nothing of them is stored, so they have no name",
     ),
 ];
 

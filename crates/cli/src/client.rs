@@ -27,6 +27,7 @@ use nonrecours_contracts::{
         indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
     },
     payments::{
+        explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
         ledger_service_client::LedgerServiceClient,
         payment_plan_service_client::PaymentPlanServiceClient,
@@ -117,6 +118,7 @@ clients! {
     indicators: IndicatorServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
+    explanations: ExplanationServiceClient on payments;
     ledger: LedgerServiceClient on payments;
     payments_feed: ChangeFeedServiceClient on payments;
 }

@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod explanation;
 mod follow;
 mod instalment;
 mod ledger_entry;
@@ -45,6 +46,7 @@ pub async fn serve(
             .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
             .add(payment_plan::rpc::PaymentPlans::server(db.clone()))
             .add(instalment::rpc::Instalments::server(db.clone(), ids))
+            .add(explanation::rpc::Explanations::server(db.clone()))
             .add(ledger_entry::rpc::Ledger::server(db))
     })
     .await

@@ -6,7 +6,11 @@ mod conservation;
 mod domain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod obstacle;
 mod refusal;
+mod replan;
+#[cfg(test)]
+mod replanning;
 pub(crate) mod rpc;
 mod schedule;
 pub(crate) mod store;
@@ -16,5 +20,6 @@ pub(crate) mod wire;
 
 pub use account::BankAccount;
 pub use domain::{Call, Certified, Command, Instalment, Kind, Ordered, Paid, Stage, State, Step};
+pub use obstacle::{Next, Obstacle};
 pub use refusal::Refusal;
 pub use schedule::Schedule;

@@ -1,6 +1,10 @@
 //! Instalments in the database.
 
-use nonrecours_kernel::{ConventionName, InstalmentId, InstalmentName, Money};
+use std::collections::{BTreeMap, BTreeSet};
+
+use nonrecours_kernel::{
+    ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
+};
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
@@ -9,7 +13,7 @@ use uuid::Uuid;
 use super::{
     BankAccount, Call, Certified, Instalment, Kind, Ordered, Paid, Schedule, Stage, State, Step,
 };
-use crate::payment_plan;
+use crate::payment_plan::{self, Cause, Payee};
 
 /// The plan of a convention with its instalments, locked until the end of the transaction. None when there is no plan.
 pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
@@ -22,40 +26,68 @@ pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Sch
 
 /// The same, only to be read.
 pub async fn schedule(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
-    let Some(plan) = payment_plan::store::get(tx, convention).await? else {
-        return Ok(None);
-    };
-    let payee = payment_plan::store::payee(tx, convention.operator).await?;
-    // Twelve rows at most: a constraint bounds the positions.
+    let conventions = std::slice::from_ref(convention);
+    Ok(schedules(tx, conventions).await?.pop())
+}
+
+/// The plans of these conventions with their instalments, in the order of the conventions' ids: three statements, however
+/// many they are.
+pub async fn schedules(
+    tx: &mut Tx,
+    conventions: &[ConventionName],
+) -> Result<Vec<Schedule>, Error> {
+    let plans = payment_plan::store::all(tx, conventions).await?;
+    let operators: BTreeSet<_> = plans.iter().map(|plan| plan.convention.operator).collect();
+    let operators: Vec<_> = operators.into_iter().collect();
+    let payees = payment_plan::store::payees(tx, &operators).await?;
+    let mut instalments = instalments(tx, conventions).await?;
+    plans
+        .into_iter()
+        .map(|plan| {
+            let name = plan.convention;
+            let of = |payee: &&Payee| payee.operator == name.operator;
+            let unknown = || Error::Damaged(format!("the operator of {name} is not known"));
+            Ok(Schedule {
+                payee: payees.iter().find(of).cloned().ok_or_else(unknown)?,
+                instalments: instalments.remove(&name).unwrap_or_default(),
+                plan,
+            })
+        })
+        .collect()
+}
+
+/// The instalments of these conventions, by position: 99 of each at most, a constraint bounds the positions.
+async fn instalments(
+    tx: &mut Tx,
+    conventions: &[ConventionName],
+) -> Result<BTreeMap<ConventionName, Vec<Instalment>>, Error> {
+    let (operators, conventions) = payment_plan::store::keys(conventions);
     let rows = sqlx::query_as!(
         Row,
-        "SELECT instalment_id, position, kind, amount, state, iban, bic, holder,
+        "SELECT instalment.operator_id, instalment.convention_id, instalment_id, position, kind, amount, state, iban, bic, holder,
                 call_reference, call_actor, call_actor_name, call_time,
                 certification_actor, certification_actor_name, certification_time,
                 order_actor, order_actor_name, order_time,
                 confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
-                revision, create_time, update_time
-         FROM instalment
-         WHERE operator_id = $1 AND convention_id = $2
+                cancel_cause, cancel_time, revision, create_time, update_time
+         FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
+              JOIN instalment USING (operator_id, convention_id)
          ORDER BY position",
-        convention.operator.uuid(),
-        convention.convention.uuid()
+        &operators,
+        &conventions
     )
     .fetch_all(tx.conn())
     .await?;
-    let instalments = rows
-        .into_iter()
-        .map(|row| {
-            let id = row.instalment_id;
-            row.instalment(convention)
-                .ok_or_else(|| Error::Damaged(format!("instalment {id}")))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Some(Schedule {
-        plan,
-        payee,
-        instalments,
-    }))
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let id = row.instalment_id;
+        let instalment = row
+            .instalment()
+            .ok_or_else(|| Error::Damaged(format!("instalment {id}")))?;
+        let of = found.entry(instalment.name.parent());
+        of.or_default().push(instalment);
+    }
+    Ok(found)
 }
 
 /// Writes a planned instalment.
@@ -80,7 +112,7 @@ pub async fn insert(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the state of an instalment whose plan is locked.
+/// Writes the state and the amount of an instalment whose plan is locked.
 pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     let state = &instalment.state;
     let (account, call, paid) = (state.account(), state.call(), state.paid());
@@ -88,6 +120,10 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     let certified = state.certified().map(|state| &state.certification);
     let ordered = state.ordered().map(|state| &state.order);
     let confirmed = paid.map(|state| &state.confirmation);
+    let cancelled = match state {
+        State::Cancelled { cause, time } => Some((*cause, *time)),
+        _ => None,
+    };
     let actor = |step: Option<&Step>| step.map(|step| step.actor.clone());
     let actor_name = |step: Option<&Step>| step.map(|step| step.actor_name.clone());
     let time = |step: Option<&Step>| step.map(|step| step.time);
@@ -98,7 +134,7 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
              certification_actor = $12, certification_actor_name = $13, certification_time = $14,
              order_actor = $15, order_actor_name = $16, order_time = $17,
              confirmation_actor = $18, confirmation_actor_name = $19, confirmation_time = $20, transfer_date = $21,
-             revision = $22, update_time = $23
+             revision = $22, update_time = $23, amount = $24, cancel_cause = $25, cancel_time = $26
          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3",
         instalment.name.operator.uuid(),
         instalment.name.convention.uuid(),
@@ -122,7 +158,10 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
         time(confirmed),
         paid.map(|paid| paid.transfer_date),
         instalment.revision,
-        instalment.update_time
+        instalment.update_time,
+        instalment.amount.amount(),
+        cancelled.map(|(cause, _)| cause_code(cause)),
+        cancelled.map(|(_, time)| time)
     )
     .execute(tx.conn())
     .await?;
@@ -131,6 +170,8 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
 
 /// A row as it is read.
 struct Row {
+    operator_id: Uuid,
+    convention_id: Uuid,
     instalment_id: Uuid,
     position: i16,
     kind: String,
@@ -153,6 +194,8 @@ struct Row {
     confirmation_actor_name: Option<String>,
     confirmation_time: Option<OffsetDateTime>,
     transfer_date: Option<Date>,
+    cancel_cause: Option<String>,
+    cancel_time: Option<OffsetDateTime>,
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
@@ -160,16 +203,14 @@ struct Row {
 
 impl Row {
     /// Nothing when the row is none that the table's constraints allow.
-    fn instalment(self, convention: &ConventionName) -> Option<Instalment> {
+    fn instalment(self) -> Option<Instalment> {
         Some(Instalment {
             name: InstalmentName {
-                operator: convention.operator,
-                convention: convention.convention,
+                operator: OperatorId::from_uuid(self.operator_id),
+                convention: ConventionId::from_uuid(self.convention_id),
                 instalment: InstalmentId::from_uuid(self.instalment_id),
             },
-            kind: [Kind::Advance, Kind::Interim, Kind::Balance]
-                .into_iter()
-                .find(|kind| kind_code(*kind) == self.kind)?,
+            kind: kind_of(&self.kind)?,
             position: self.position,
             amount: Money::try_from(self.amount).ok()?,
             revision: self.revision,
@@ -184,6 +225,12 @@ impl Row {
         let stage = self.state.as_str();
         if stage == stage_code(Stage::Planned) {
             return Some(State::Planned);
+        }
+        if stage == stage_code(Stage::Cancelled) {
+            return Some(State::Cancelled {
+                cause: cause_of(self.cancel_cause.as_deref()?)?,
+                time: self.cancel_time?,
+            });
         }
         let account = BankAccount {
             iban: self.iban?.parse().ok()?,
@@ -243,7 +290,15 @@ fn step(
     })
 }
 
-const fn kind_code(kind: Kind) -> &'static str {
+/// The kind that a code stands for.
+pub(crate) fn kind_of(code: &str) -> Option<Kind> {
+    [Kind::Advance, Kind::Interim, Kind::Balance]
+        .into_iter()
+        .find(|kind| kind_code(*kind) == code)
+}
+
+/// The code of a kind in the tables.
+pub(crate) const fn kind_code(kind: Kind) -> &'static str {
     match kind {
         Kind::Advance => "ADVANCE",
         Kind::Interim => "INTERIM",
@@ -258,5 +313,19 @@ const fn stage_code(stage: Stage) -> &'static str {
         Stage::Certified => "CERTIFIED",
         Stage::Ordered => "ORDERED",
         Stage::Paid => "PAID",
+        Stage::Cancelled => "CANCELLED",
+    }
+}
+
+fn cause_of(code: &str) -> Option<Cause> {
+    [Cause::Amendment, Cause::Decision]
+        .into_iter()
+        .find(|cause| cause_code(*cause) == code)
+}
+
+const fn cause_code(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Amendment => "AMENDMENT",
+        Cause::Decision => "DECISION",
     }
 }
