@@ -8,4 +8,5 @@ pub mod rpc;
 pub mod signing;
 pub mod store;
 pub mod terms;
+mod territory;
 pub mod wire;

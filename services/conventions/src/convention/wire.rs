@@ -7,7 +7,9 @@ use nonrecours_kernel::{
 use nonrecours_pg::Tx;
 use nonrecours_rpc::{
     Check,
-    convert::{date, money, optional_date, to_blocker, to_date, to_money, to_timestamp},
+    convert::{
+        date, money, optional_date, to_blocker, to_date, to_money, to_timestamp, to_warning,
+    },
     etag,
 };
 use time::Date;
@@ -19,6 +21,7 @@ use super::{
     signing::signing_blockers,
     store,
     terms::{Changes, Commitment, InstalmentKind, Instalments, Originals, Signatory},
+    territory,
 };
 use crate::{
     budget,
@@ -272,6 +275,8 @@ pub async fn shown(
         budget::store::open_cases(tx, &executed).await?
     };
     let today = nonrecours_kernel::paris_date(tx.now());
+    let names: Vec<_> = conventions.iter().map(|it| it.name).collect();
+    let outside = territory::outside(tx, &names, today).await?;
     let mut circumstances = circumstances.into_iter();
     let mut messages = Vec::with_capacity(conventions.len());
     for convention in conventions {
@@ -289,6 +294,11 @@ pub async fn shown(
                 .iter()
                 .filter(|(name, _)| *name == convention.name)
                 .map(|(name, case)| to_blocker(&case.blocker(name)))
+                .collect(),
+            warnings: outside
+                .iter()
+                .filter(|name| **name == convention.name)
+                .map(|_| to_warning(&territory::warning()))
                 .collect(),
             ..message(convention, &blockers)
         });
@@ -381,6 +391,7 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
             })
             .unwrap_or_default(),
         open_cases: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
