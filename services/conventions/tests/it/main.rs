@@ -4,6 +4,7 @@
 mod act;
 mod activity_report;
 mod agenda;
+mod agenda_ending;
 mod budget;
 mod commitment;
 mod completion;
