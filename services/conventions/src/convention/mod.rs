@@ -6,6 +6,11 @@ pub mod party;
 mod row;
 pub mod rpc;
 pub mod signing;
+mod state;
 pub mod store;
 pub mod terms;
+pub mod terms_wire;
 pub mod wire;
+
+#[cfg(test)]
+pub mod fixtures;
