@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod access;
+mod changes;
 mod contract;
 mod dependencies;
 mod messages;

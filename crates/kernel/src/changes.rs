@@ -26,6 +26,7 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "act.published" => "acte publié",
         "activity_report.drafted" => "bilan établi",
         "activity_report.updated" => "bilan corrigé",
+        "activity_report.refreshed" => "chiffres du bilan actualisés",
         "activity_report.submitted" => "bilan remis",
         "activity_report.returned" => "bilan à corriger",
         "activity_report.accepted" => "bilan accepté",

@@ -52,6 +52,7 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::ConventionNotRenewable
         | Refusal::ReportNotEditable
         | Refusal::ReportNotSubmitted
+        | Refusal::ReportWithoutAccounts
         | Refusal::ReportNotAccepted
         | Refusal::CompletionDateOutOfRange { .. }
         | Refusal::EnvelopeBelowEngaged { .. }

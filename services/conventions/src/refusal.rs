@@ -48,6 +48,8 @@ pub enum Refusal {
     ReportNotEditable,
     /// The report is not handed in.
     ReportNotSubmitted,
+    /// The operator owes its accounts with the report, and nothing is recorded as spent or received.
+    ReportWithoutAccounts,
     /// No report of the convention is accepted.
     ReportNotAccepted,
     /// The completion lies before the signature, or in the future.
@@ -172,6 +174,7 @@ impl Refusal {
             Self::ConventionNotRenewable => "CONVENTION_NOT_RENEWABLE",
             Self::ReportNotEditable => "REPORT_NOT_EDITABLE",
             Self::ReportNotSubmitted => "REPORT_NOT_SUBMITTED",
+            Self::ReportWithoutAccounts => "REPORT_WITHOUT_ACCOUNTS",
             Self::ReportNotAccepted => "REPORT_NOT_ACCEPTED",
             Self::CompletionDateOutOfRange { .. } => "COMPLETION_DATE_OUT_OF_RANGE",
             Self::EnvelopeBelowEngaged { .. } => "ENVELOPE_BELOW_ENGAGED",
@@ -311,6 +314,11 @@ impl Refusal {
             Self::ReportNotSubmitted => Text::new(
                 "The report is not handed in.",
                 "Ce bilan n'est pas remis : l'opérateur doit le remettre avant qu'il soit accepté ou renvoyé.",
+            ),
+            Self::ReportWithoutAccounts => Text::new(
+                "An operator of private law hands its report in with its accounts: record what was spent and received first.",
+                "Un organisme de droit privé remet son bilan avec son compte rendu financier (loi du 12 avril 2000, \
+                 art. 10) : enregistrez d'abord le budget réalisé.",
             ),
             Self::ReportNotAccepted => Text::new(
                 "No activity report of the convention is accepted.",

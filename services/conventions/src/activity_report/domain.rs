@@ -109,9 +109,18 @@ impl ActivityReport {
         }))
     }
 
-    /// DRAFT | RETURNED -> SUBMITTED.
-    pub fn submit(self, now: OffsetDateTime) -> Result<Self, Refusal> {
+    /// DRAFT -> DRAFT, RETURNED -> RETURNED: the same words, figures drawn anew.
+    pub fn refresh(self, drawn: Drawn, now: OffsetDateTime) -> Result<Self, Refusal> {
+        let content = self.content.clone();
+        self.redraw(content, drawn, now)
+    }
+
+    /// DRAFT | RETURNED -> SUBMITTED. Refuses when accounts are owed with it and lacking.
+    pub fn submit(self, lacks_accounts: bool, now: OffsetDateTime) -> Result<Self, Refusal> {
         self.editable()?;
+        if lacks_accounts {
+            return Err(Refusal::ReportWithoutAccounts);
+        }
         Ok(self.changed(now, |report| {
             report.state = State::Submitted { submitted: now }
         }))
@@ -206,10 +215,10 @@ mod tests {
     #[test]
     fn a_returned_report_is_corrected_handed_in_again_and_accepted() {
         let report = report()
-            .submit(NOW)
+            .submit(false, NOW)
             .and_then(|report| report.return_for("Précisez les dépenses.".into(), NOW))
             .and_then(|report| report.redraw(content("Permanences et dépenses."), drawn(), NOW))
-            .and_then(|report| report.submit(NOW))
+            .and_then(|report| report.submit(false, NOW))
             .and_then(|report| report.accept(NOW))
             .unwrap();
         assert_eq!(
@@ -223,18 +232,35 @@ mod tests {
         assert_eq!(report.revision, 6);
     }
 
+    #[test]
+    fn a_report_without_the_accounts_owed_is_not_handed_in_and_refreshing_keeps_its_words() {
+        let kept = report();
+        let refused = kept.clone().submit(true, NOW);
+        assert_eq!(refused, Err(Refusal::ReportWithoutAccounts));
+        let drawn = Drawn {
+            paid: Money::from_cents(1_150_000),
+            ..drawn()
+        };
+        let refreshed = kept.clone().refresh(drawn.clone(), NOW).unwrap();
+        assert_eq!((refreshed.content, refreshed.drawn), (kept.content, drawn));
+        let submitted = report().submit(false, NOW).unwrap();
+        // What has already gone is refused for that, whatever is lacking.
+        assert_eq!(submitted.submit(true, NOW), Err(Refusal::ReportNotEditable));
+    }
+
     proptest! {
         /// Whatever is asked in whatever order: a step is done exactly from the states it is meant for, and a report
         /// that was accepted stays as it is.
         #[test]
-        fn only_the_steps_of_the_contract_are_done(steps in prop::collection::vec(0..4_u8, 0..20)) {
+        fn only_the_steps_of_the_contract_are_done(steps in prop::collection::vec(0..5_u8, 0..20)) {
             let mut report = report();
             for (index, step) in (0_i64..).zip(steps) {
                 let now = NOW + Duration::minutes(index);
                 let before = report.clone();
                 let (done, allowed) = match step {
                     0 => (report.clone().redraw(content("x"), drawn(), now), before.editable().is_ok()),
-                    1 => (report.clone().submit(now), before.editable().is_ok()),
+                    1 => (report.clone().submit(false, now), before.editable().is_ok()),
+                    4 => (report.clone().refresh(drawn(), now), before.editable().is_ok()),
                     2 => (report.clone().return_for("y".into(), now), before.submitted().is_ok()),
                     _ => (report.clone().accept(now), before.submitted().is_ok()),
                 };

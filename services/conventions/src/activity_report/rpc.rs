@@ -1,27 +1,30 @@
 //! Activity reports over gRPC.
 
-use std::time::Duration;
-
 use nonrecours_contracts::{
     Mutation,
     conventions::{
         self as wire, AcceptActivityReportRequest, CreateActivityReportRequest,
-        GetActivityReportRequest, ListActivityReportsRequest, ListActivityReportsResponse,
-        ReturnActivityReportRequest, SubmitActivityReportRequest, UpdateActivityReportRequest,
+        GetActivityReportRequest, ListActivityReportVersionsRequest,
+        ListActivityReportVersionsResponse, ListActivityReportsRequest,
+        ListActivityReportsResponse, RefreshActivityReportRequest, ReturnActivityReportRequest,
+        SubmitActivityReportRequest, UpdateActivityReportRequest,
         activity_report_service_server::{ActivityReportService, ActivityReportServiceServer},
     },
-    followup::{GetIndicatorsRequest, indicator_service_client::IndicatorServiceClient},
 };
-use nonrecours_kernel::{ActivityReportName, ConventionName, IdSource, Money};
+use nonrecours_kernel::{ActivityReportName, ConventionName, IdSource, Money, Scope};
 use nonrecours_pg::{Change, Db, Tx};
-use nonrecours_rpc::{Check, Failure, Page, client::PeerChannel, etag, field, open};
-use tonic::{Code, Request, Response, Status};
+use nonrecours_rpc::{Check, Page, client::PeerChannel, etag, field, open};
+use time::OffsetDateTime;
+use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    domain::{ActivityReport, Drawn, Figures, State},
+    annex,
+    domain::{ActivityReport, Drawn, State},
+    figures::figures,
     store,
-    wire::{content, figures, message},
+    version::{self, Verdict},
+    wire::{content, message},
 };
 use crate::{
     convention::{
@@ -32,9 +35,6 @@ use crate::{
     refusal::Refusal,
     text::text,
 };
-
-/// How long `followup` may take to count.
-const FIGURES_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The activity report service.
 pub struct ActivityReports {
@@ -73,7 +73,7 @@ impl ActivityReports {
             return Err(store::already_exists());
         }
         drop(tx);
-        let figures = self.figures(&parent).await?;
+        let figures = figures(&self.followup, &parent).await?;
 
         let mut tx = self.db.begin(&scope).await?;
         let convention = convention::store::lock(&mut tx, &parent).await?;
@@ -108,7 +108,8 @@ impl ActivityReports {
         let name: ActivityReportName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         let mut tx = self.db.read(&scope).await?;
-        Ok(message(&store::get(&mut tx, &name).await?))
+        let report = store::get(&mut tx, &name).await?;
+        shown(&mut tx, &report).await
     }
 
     async fn list(
@@ -128,8 +129,37 @@ impl ActivityReports {
         let rows = store::list(&mut tx, &parent, page.after::<Uuid>()?, page.limit()).await?;
         let (rows, next_page_token) =
             page.cut(rows, |report| report.name.activity_report.to_string());
+        let mut activity_reports = Vec::with_capacity(rows.len());
+        // A convention has one report that is not superseded.
+        for report in &rows {
+            activity_reports.push(shown(&mut tx, report).await?);
+        }
         Ok(ListActivityReportsResponse {
-            activity_reports: rows.iter().map(message).collect(),
+            activity_reports,
+            next_page_token,
+        })
+    }
+
+    async fn versions(
+        &self,
+        request: Request<ListActivityReportVersionsRequest>,
+    ) -> Result<ListActivityReportVersionsResponse, Error> {
+        let (caller, request) = open(request)?;
+        let parent: ActivityReportName = field("parent", &request.parent)?;
+        let scope = caller.reach(parent.operator)?;
+        Check::of(&request).finish(|| Some(()))?;
+        let page = Page::read(
+            &["ListActivityReportVersions", &parent.to_string()],
+            request.page_size,
+            &request.page_token,
+        )?;
+        let mut tx = self.db.read(&scope).await?;
+        store::get(&mut tx, &parent).await?;
+        let rows = version::list(&mut tx, &parent, page.after::<i32>()?, page.limit()).await?;
+        let (activity_report_versions, next_page_token) =
+            page.cut(rows, |version| version.number.to_string());
+        Ok(ListActivityReportVersionsResponse {
+            activity_report_versions,
             next_page_token,
         })
     }
@@ -145,30 +175,61 @@ impl ActivityReports {
         let mut check = Check::of(&request);
         let content = content(&mut check, Some(&given));
         let content = check.finish(|| content)?;
-        let mut tx = self.db.read(&scope).await?;
-        if let Some(earlier) = tx.replay(&request).await? {
+        let step = |report: ActivityReport, drawn, now| report.redraw(content, drawn, now);
+        let step = (step, "activity_report.updated");
+        self.draw(&scope, &request, &given.etag, &name, step).await
+    }
+
+    async fn refresh(
+        &self,
+        request: Request<RefreshActivityReportRequest>,
+    ) -> Result<wire::ActivityReport, Error> {
+        let (caller, request) = open(request)?;
+        let name: ActivityReportName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator)?;
+        Check::of(&request).finish(|| Some(()))?;
+        let step = (ActivityReport::refresh, "activity_report.refreshed");
+        self.draw(&scope, &request, &request.etag, &name, step)
+            .await
+    }
+
+    /// What every step does that draws the figures anew. The report is looked at before `followup` is asked, and again
+    /// under the lock: no transaction waits for another service.
+    async fn draw<Q: Mutation>(
+        &self,
+        scope: &Scope,
+        request: &Q,
+        given_etag: &str,
+        name: &ActivityReportName,
+        (step, kind): (
+            impl FnOnce(ActivityReport, Drawn, OffsetDateTime) -> Result<ActivityReport, Refusal>,
+            &'static str,
+        ),
+    ) -> Result<wire::ActivityReport, Error> {
+        let mut tx = self.db.read(scope).await?;
+        if let Some(earlier) = tx.replay(request).await? {
             return Ok(earlier);
         }
-        let report = store::get(&mut tx, &name).await?;
-        etag::check(&given.etag, report.revision)?;
+        let report = store::get(&mut tx, name).await?;
+        etag::check(given_etag, report.revision)?;
         report.editable()?;
         drop(tx);
-        let figures = self.figures(&name.parent()).await?;
+        let figures = figures(&self.followup, &name.parent()).await?;
 
-        let mut tx = self.db.begin(&scope).await?;
+        let mut tx = self.db.begin(scope).await?;
         let convention = convention::store::lock(&mut tx, &name.parent()).await?;
-        let report = store::lock(&mut tx, &name).await?;
-        if let Some(earlier) = tx.replay(&request).await? {
+        let report = store::lock(&mut tx, name).await?;
+        if let Some(earlier) = tx.replay(request).await? {
             return Ok(earlier);
         }
-        etag::check(&given.etag, report.revision)?;
+        etag::check(given_etag, report.revision)?;
         let drawn = Drawn {
             figures,
             paid: paid(&convention)?,
         };
-        let report = report.redraw(content, drawn, tx.now())?;
+        let report = step(report, drawn, tx.now())?;
         store::update(&mut tx, &report).await?;
-        finish(tx, &request, "activity_report.updated", &report).await
+        finish(tx, request, kind, &report).await
     }
 
     async fn submit(
@@ -180,14 +241,20 @@ impl ActivityReports {
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
         let mut tx = self.db.begin(&scope).await?;
+        // The budget is written under the convention's lock: what is kept here is what stands.
+        convention::store::lock(&mut tx, &name.parent()).await?;
         let report = store::lock(&mut tx, &name).await?;
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
         }
         etag::check(&request.etag, report.revision)?;
-        let report = report.submit(tx.now())?;
+        let annex = annex::of(&mut tx, &report).await?;
+        let report = report.submit(annex.lacks_accounts(), tx.now())?;
         store::update(&mut tx, &report).await?;
-        finish(tx, &request, "activity_report.submitted", &report).await
+        let message = message(&report, annex.handed_in());
+        version::insert(&mut tx, &name, &message).await?;
+        let change = change("activity_report.submitted", &report, &message.name);
+        Ok(tx.finish(&request, change, message.clone()).await?)
     }
 
     async fn return_for(
@@ -207,8 +274,12 @@ impl ActivityReports {
         }
         etag::check(&request.etag, report.revision)?;
         tx.because(&correction);
-        let report = report.return_for(correction, tx.now())?;
+        let report = report.return_for(correction.clone(), tx.now())?;
         store::update(&mut tx, &report).await?;
+        let verdict = Verdict::Returned {
+            correction: &correction,
+        };
+        version::answer(&mut tx, &name, verdict).await?;
         finish(tx, &request, "activity_report.returned", &report).await
     }
 
@@ -229,33 +300,12 @@ impl ActivityReports {
         etag::check(&request.etag, report.revision)?;
         let report = report.accept(tx.now())?;
         store::update(&mut tx, &report).await?;
+        version::answer(&mut tx, &name, Verdict::Accepted).await?;
         let spent = report.content.spent;
         let convention = convention.accept_report(name.activity_report, spent, tx.now())?;
         convention::store::update_state(&mut tx, &convention).await?;
         convention::rpc::record(&mut tx, "convention.report_accepted", &convention).await?;
         finish(tx, &request, "activity_report.accepted", &report).await
-    }
-
-    /// Asks `followup` what was done under a convention.
-    async fn figures(&self, convention: &ConventionName) -> Result<Figures, Failure> {
-        let mut request = Request::new(GetIndicatorsRequest {
-            convention: convention.to_string(),
-        });
-        request.set_timeout(FIGURES_DEADLINE);
-        let mut client = IndicatorServiceClient::new(self.followup.clone());
-        match client.get_indicators(request).await {
-            Ok(answer) => figures(answer.get_ref()),
-            Err(status) => Err(match status.code() {
-                // NOT_FOUND: the convention's change is still on its way to it.
-                Code::NotFound
-                | Code::Unavailable
-                | Code::DeadlineExceeded
-                | Code::Cancelled
-                | Code::ResourceExhausted
-                | Code::Aborted => Failure::unavailable(&status),
-                _ => Failure::internal(&status),
-            }),
-        }
     }
 }
 
@@ -269,20 +319,31 @@ fn paid(convention: &Convention) -> Result<Money, Refusal> {
     }
 }
 
+async fn shown(tx: &mut Tx, report: &ActivityReport) -> Result<wire::ActivityReport, Error> {
+    let annex = annex::of(tx, report).await?;
+    Ok(message(report, annex))
+}
+
 async fn finish<Q: Mutation>(
-    tx: Tx,
+    mut tx: Tx,
     request: &Q,
     kind: &'static str,
     report: &ActivityReport,
 ) -> Result<wire::ActivityReport, Error> {
-    let name = report.name.to_string();
-    let change = Change {
+    let message = shown(&mut tx, report).await?;
+    let name = message.name.clone();
+    Ok(tx
+        .finish(request, change(kind, report, &name), message)
+        .await?)
+}
+
+fn change<'a>(kind: &'static str, report: &ActivityReport, name: &'a str) -> Change<'a> {
+    Change {
         kind,
         operator: Some(report.name.operator),
-        name: &name,
+        name,
         revision: report.revision,
-    };
-    Ok(tx.finish(request, change, message(report)).await?)
+    }
 }
 
 #[tonic::async_trait]
@@ -315,11 +376,25 @@ impl ActivityReportService for ActivityReports {
         Ok(Response::new(self.update(request).await?))
     }
 
+    async fn refresh_activity_report(
+        &self,
+        request: Request<RefreshActivityReportRequest>,
+    ) -> Result<Response<wire::ActivityReport>, Status> {
+        Ok(Response::new(self.refresh(request).await?))
+    }
+
     async fn submit_activity_report(
         &self,
         request: Request<SubmitActivityReportRequest>,
     ) -> Result<Response<wire::ActivityReport>, Status> {
         Ok(Response::new(self.submit(request).await?))
+    }
+
+    async fn list_activity_report_versions(
+        &self,
+        request: Request<ListActivityReportVersionsRequest>,
+    ) -> Result<Response<ListActivityReportVersionsResponse>, Status> {
+        Ok(Response::new(self.versions(request).await?))
     }
 
     async fn return_activity_report(

@@ -8,7 +8,10 @@ use nonrecours_rpc::{
     etag,
 };
 
-use super::domain::{ActivityReport, Content, Counts, Figures, State};
+use super::{
+    annex::Annex,
+    domain::{ActivityReport, Content, Counts, Figures, State},
+};
 use crate::text::text;
 
 /// Reads what the operator writes; notes what is wrong with it.
@@ -63,7 +66,7 @@ fn counts(figures: Option<&followup::Figures>) -> Result<Counts, Failure> {
 }
 
 /// The report as answers show it.
-pub fn message(report: &ActivityReport) -> wire::ActivityReport {
+pub fn message(report: &ActivityReport, annex: Annex) -> wire::ActivityReport {
     let figures = &report.drawn.figures;
     let (state, submitted, decided, correction) = match &report.state {
         State::Draft => (wire::ActivityReportState::Draft, None, None, None),
@@ -120,5 +123,8 @@ pub fn message(report: &ActivityReport) -> wire::ActivityReport {
         create_time: Some(to_timestamp(report.create_time)),
         update_time: Some(to_timestamp(report.update_time)),
         etag: etag::of(report.revision),
+        version_count: annex.versions,
+        overdue_commitments: annex.overdue,
+        financial_report: annex.accounts,
     }
 }

@@ -2,13 +2,18 @@
 //!
 //! Another thing that falls due is one more [`Kind`], one more fact, and its line in [`due`].
 
-use nonrecours_kernel::{
-    ActName, BudgetYear, ConventionName, Money, Text, french_date, months_after,
-};
+use nonrecours_kernel::{Text, french_date, months_after};
 use time::{Date, Duration};
 
+use super::{
+    facts::{
+        ActFacts, AssociationFacts, CaseFacts, CommitmentFacts, ConventionFacts, Facts,
+        HearingFacts, NoticeFacts,
+    },
+    kind::Kind,
+};
 use crate::{
-    convention::party::Party,
+    operator::duty::financial_report_due,
     state_funding::domain::{StateFunding, StateInstalment},
 };
 
@@ -16,47 +21,12 @@ use crate::{
 const PUBLICATION_MONTHS: u8 = 3;
 /// Days after the decision on which an act that is not transmitted or published is called to mind.
 const ACT_REMINDER_DAYS: i64 = 15;
+/// Days after its opening on which a deviation case is called to mind.
+const CASE_REMINDER_DAYS: i64 = 30;
+/// Days after its convention was drafted on which a missing contrat d'engagement républicain is called to mind.
+const REPUBLICAN_REMINDER_DAYS: i64 = 15;
 /// Days after the end of the budget year until which payment orders on it are still given.
 const LAST_ORDER_DAYS: i64 = 31;
-
-/// Kind of a thing due, in the order of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// The report of a convention.
-    ActivityReport,
-    /// The publication of a grant.
-    GrantPublication,
-    /// The transmission of an act.
-    ActTransmission,
-    /// The publication of an act.
-    ActPublication,
-    /// The end of the budget year.
-    BudgetYearEnd,
-    /// The last day for payment orders on the past budget year.
-    LastPaymentOrder,
-    /// The territory's report to the State.
-    StateReport,
-    /// An instalment of the State.
-    StateInstalment,
-}
-
-impl Kind {
-    /// The rule that makes it due.
-    pub const fn legal_basis(self) -> &'static str {
-        match self {
-            Self::ActivityReport => "art. 5 et 8 de la convention",
-            Self::GrantPublication => {
-                "décret n° 2017-779 du 5 mai 2017 : dans les trois mois de la signature"
-            }
-            Self::ActTransmission | Self::ActPublication => {
-                "art. L. 2131-1 du CGCT (rappel fixé à 15 jours de la décision)"
-            }
-            Self::BudgetYearEnd => "annualité budgétaire, art. L. 1612-1 et s. du CGCT",
-            Self::LastPaymentOrder => "journée complémentaire, art. L. 1612-11 du CGCT",
-            Self::StateReport | Self::StateInstalment => "convention avec l'État",
-        }
-    }
-}
 
 /// A thing due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,57 +41,6 @@ pub struct Due {
     pub text: Text,
     /// Whether the day has passed.
     pub overdue: bool,
-}
-
-/// What is known.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// Conventions signed by both parties.
-    pub conventions: Vec<ConventionFacts>,
-    /// Acts that are not transmitted, or not published.
-    pub acts: Vec<ActFacts>,
-    /// What the State funds.
-    pub fundings: Vec<StateFunding>,
-}
-
-/// What is known of a convention signed by both parties.
-#[derive(Clone, Debug)]
-pub struct ConventionFacts {
-    /// Which.
-    pub name: ConventionName,
-    /// Title.
-    pub title: String,
-    /// Budget year.
-    pub budget_year: BudgetYear,
-    /// Day of the second signature.
-    pub signature: Date,
-    /// Day by which its report is due by the programme's calendar, else its indicative end.
-    pub report_due: Date,
-    /// Whether a report is handed in or accepted.
-    pub reported: bool,
-    /// Grant.
-    pub grant: Money,
-    /// Paid.
-    pub paid: Money,
-    /// Whether its grant is to be published by whoever asks, and is not.
-    pub unpublished: bool,
-}
-
-/// What is known of an act.
-#[derive(Clone, Debug)]
-pub struct ActFacts {
-    /// Which.
-    pub name: ActName,
-    /// Party it empowers.
-    pub party: Party,
-    /// Its number.
-    pub act_id: String,
-    /// Day of the decision.
-    pub decision: Date,
-    /// Whether it was transmitted.
-    pub transmitted: bool,
-    /// Whether it was published or notified.
-    pub published: bool,
 }
 
 /// Everything due up to a day, seen from today, earliest first.
@@ -147,6 +66,21 @@ pub fn due(facts: &Facts, today: Date, until: Date) -> Vec<Due> {
     for funding in &facts.fundings {
         of_funding(funding, &mut add);
     }
+    for notice in &facts.notices {
+        of_notice(notice, &mut add);
+    }
+    for commitment in &facts.commitments {
+        of_commitment(commitment, today, &mut add);
+    }
+    for hearing in &facts.hearings {
+        of_hearing(hearing, &mut add);
+    }
+    for case in &facts.cases {
+        of_case(case, &mut add);
+    }
+    for association in &facts.associations {
+        of_association(association, &mut add);
+    }
     found.sort_by(|a, b| {
         (a.date, a.kind, &a.subject, &a.text.fr).cmp(&(b.date, b.kind, &b.subject, &b.text.fr))
     });
@@ -167,6 +101,24 @@ fn of_convention(convention: &ConventionFacts, add: &mut impl FnMut(Date, Kind, 
             text,
         );
     }
+    if convention.owes_accounts
+        && !convention.reported
+        && let Some(day) = financial_report_due(convention.budget_year)
+    {
+        let year = convention.budget_year;
+        let text = Text::new(
+            format!("Hand in the financial report of {year} for \"{title}\"."),
+            format!("Remettre le compte rendu financier de l'exercice {year} pour « {title} »."),
+        );
+        add(day, Kind::FinancialReport, name.clone(), text);
+    }
+    if let Some(day) = convention.indicative_end {
+        let text = Text::new(
+            format!("\"{title}\" reaches its indicative end: record that its actions are done."),
+            format!("Terme indicatif de « {title} » : constater la fin de ses actions."),
+        );
+        add(day, Kind::IndicativeEnd, name.clone(), text);
+    }
     if convention.unpublished {
         let day = months_after(convention.signature, PUBLICATION_MONTHS);
         let text = Text::new(
@@ -179,7 +131,7 @@ fn of_convention(convention: &ConventionFacts, add: &mut impl FnMut(Date, Kind, 
         add(day, Kind::GrantPublication, name.clone(), text);
     }
     if let Some(rest) = convention
-        .grant
+        .due
         .checked_sub(convention.paid)
         .filter(|it| it.is_positive())
     {
@@ -199,18 +151,13 @@ fn of_convention(convention: &ConventionFacts, add: &mut impl FnMut(Date, Kind, 
                 rest.french()
             ),
         );
-        let limit = last
-            .checked_add(Duration::days(LAST_ORDER_DAYS))
-            .unwrap_or(Date::MAX);
+        let limit = after(last, LAST_ORDER_DAYS);
         add(limit, Kind::LastPaymentOrder, name, text);
     }
 }
 
 fn of_act(act: &ActFacts, add: &mut impl FnMut(Date, Kind, String, Text)) {
-    let day = act
-        .decision
-        .checked_add(Duration::days(ACT_REMINDER_DAYS))
-        .unwrap_or(Date::MAX);
+    let day = after(act.decision, ACT_REMINDER_DAYS);
     let (id, name) = (&act.act_id, act.name.to_string());
     if !act.transmitted {
         let text = Text::new(
@@ -270,6 +217,96 @@ fn of_funding(funding: &StateFunding, add: &mut impl FnMut(Date, Kind, String, T
             text,
         );
     }
+}
+
+fn of_notice(notice: &NoticeFacts, add: &mut impl FnMut(Date, Kind, String, Text)) {
+    let (title, sent) = (&notice.title, notice.sent);
+    let text = Text::new(
+        format!(
+            "The delay of the formal notice of {} on \"{title}\" runs out: remedy, withdrawal or termination.",
+            notice.party.english()
+        ),
+        format!(
+            "Fin du délai de la mise en demeure du {} par {} (« {title} ») : régularisation, retrait ou résiliation.",
+            french_date(sent),
+            notice.party.french()
+        ),
+    );
+    let name = notice.name.to_string();
+    add(notice.deadline, Kind::FormalNotice, name, text);
+}
+
+fn of_commitment(
+    commitment: &CommitmentFacts,
+    today: Date,
+    add: &mut impl FnMut(Date, Kind, String, Text),
+) {
+    let (name, words) = (commitment.name.to_string(), &commitment.text);
+    // Once it is due, or evidenced, a reminder says nothing more.
+    if !commitment.evidenced && today < commitment.due {
+        let text = Text::new(
+            format!(
+                "Remind the operator of a commitment due on {}: {words}",
+                commitment.due
+            ),
+            format!(
+                "Rappeler à l'opérateur l'engagement dû le {} : {words}",
+                french_date(commitment.due)
+            ),
+        );
+        let day = commitment.reminder;
+        add(day, Kind::CommitmentReminder, name.clone(), text);
+    }
+    let text = if commitment.evidenced {
+        Text::new(
+            format!("Validate the evidence of a commitment: {words}"),
+            format!("Valider la preuve donnée d'un engagement : {words}"),
+        )
+    } else {
+        Text::new(
+            format!("Keep a commitment, and show how: {words}"),
+            format!("Tenir un engagement et en donner la preuve : {words}"),
+        )
+    };
+    add(commitment.due, Kind::Commitment, name, text);
+}
+
+fn of_hearing(hearing: &HearingFacts, add: &mut impl FnMut(Date, Kind, String, Text)) {
+    let title = &hearing.title;
+    let text = Text::new(
+        format!("Hear the operator about \"{title}\", and record the outcome."),
+        format!("Entendre l'opérateur (« {title} ») et enregistrer l'issue de l'audition."),
+    );
+    let name = hearing.name.to_string();
+    add(hearing.convened, Kind::Hearing, name, text);
+}
+
+fn of_case(case: &CaseFacts, add: &mut impl FnMut(Date, Kind, String, Text)) {
+    let title = &case.title;
+    let text = Text::new(
+        format!("Decide on the budget deviation of \"{title}\"."),
+        format!(
+            "Statuer sur l'écart budgétaire de « {title} », constaté le {}.",
+            french_date(case.opened)
+        ),
+    );
+    let day = after(case.opened, CASE_REMINDER_DAYS);
+    add(day, Kind::DeviationCase, case.budget.to_string(), text);
+}
+
+fn of_association(association: &AssociationFacts, add: &mut impl FnMut(Date, Kind, String, Text)) {
+    let legal_name = &association.legal_name;
+    let text = Text::new(
+        format!("{legal_name} has to sign the contrat d'engagement républicain."),
+        format!("{legal_name} : faire souscrire le contrat d'engagement républicain."),
+    );
+    let day = after(association.since, REPUBLICAN_REMINDER_DAYS);
+    let name = association.name.to_string();
+    add(day, Kind::RepublicanCommitment, name, text);
+}
+
+fn after(day: Date, days: i64) -> Date {
+    day.saturating_add(Duration::days(days))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
+use nonrecours_kernel::{BudgetYear, Money};
 use proptest::prelude::*;
 use time::macros::date;
 
 use super::*;
+use crate::convention::party::Party;
 
 const ID: &str = "0198b2e6-c000-7abc-8def-0123456789ab";
 
@@ -11,9 +13,11 @@ fn convention(signature: Date) -> ConventionFacts {
         title: "Convention 2025".into(),
         budget_year: BudgetYear::new(2025).unwrap(),
         signature,
+        indicative_end: None,
         report_due: date!(2025 - 12 - 31),
         reported: false,
-        grant: Money::from_cents(1_150_000),
+        owes_accounts: false,
+        due: Money::from_cents(1_150_000),
         paid: Money::from_cents(920_000),
         unpublished: true,
     }
@@ -89,6 +93,113 @@ fn an_act_is_called_to_mind_until_it_is_transmitted_and_published() {
         [(day, Kind::ActPublication, false)]
     );
     assert_eq!(days(&of(act(true, true)), day, day), []);
+}
+
+#[test]
+fn accounts_are_due_six_months_after_the_year_and_the_indicative_end_while_in_force() {
+    let facts = |reported| Facts {
+        conventions: vec![ConventionFacts {
+            indicative_end: Some(date!(2025 - 12 - 31)),
+            owes_accounts: true,
+            unpublished: false,
+            due: Money::ZERO,
+            paid: Money::ZERO,
+            reported,
+            ..convention(date!(2025 - 11 - 30))
+        }],
+        ..Facts::default()
+    };
+    let day = date!(2026 - 06 - 30);
+    assert_eq!(
+        days(&facts(false), day, day),
+        [
+            (date!(2025 - 12 - 31), Kind::ActivityReport, true),
+            (date!(2025 - 12 - 31), Kind::IndicativeEnd, true),
+            (day, Kind::FinancialReport, false),
+        ]
+    );
+    // Handed in, the report has its accounts with it.
+    assert_eq!(
+        days(&facts(true), day, day),
+        [(date!(2025 - 12 - 31), Kind::IndicativeEnd, true)]
+    );
+}
+
+#[test]
+fn a_commitment_is_called_to_mind_until_it_is_due_or_evidenced() {
+    let of = |evidenced| Facts {
+        commitments: vec![CommitmentFacts {
+            name: format!("operators/{ID}/conventions/{ID}/commitments/{ID}")
+                .parse()
+                .unwrap(),
+            text: "Tenir les permanences.".into(),
+            due: date!(2024 - 03 - 30),
+            reminder: date!(2024 - 02 - 29),
+            evidenced,
+        }],
+        ..Facts::default()
+    };
+    let (reminder, due) = (date!(2024 - 02 - 29), date!(2024 - 03 - 30));
+    assert_eq!(
+        days(&of(false), date!(2024 - 02 - 29), due),
+        [
+            (reminder, Kind::CommitmentReminder, false),
+            (due, Kind::Commitment, false)
+        ]
+    );
+    // On the day itself it is due, and there is nothing left to remind of.
+    assert_eq!(days(&of(false), due, due), [(due, Kind::Commitment, false)]);
+    assert_eq!(
+        days(&of(true), reminder, Date::MAX),
+        [(due, Kind::Commitment, false)]
+    );
+    let late = due + Duration::DAY;
+    assert_eq!(days(&of(true), late, late), [(due, Kind::Commitment, true)]);
+}
+
+#[test]
+fn notices_hearings_cases_and_associations_have_their_days() {
+    let title = || "Convention 2025".to_owned();
+    let facts = Facts {
+        notices: vec![NoticeFacts {
+            name: format!("operators/{ID}/conventions/{ID}/formalNotices/{ID}")
+                .parse()
+                .unwrap(),
+            title: title(),
+            party: Party::Authority,
+            sent: date!(2025 - 10 - 15),
+            deadline: date!(2025 - 10 - 30),
+        }],
+        hearings: vec![HearingFacts {
+            name: format!("operators/{ID}/conventions/{ID}/hearings/{ID}")
+                .parse()
+                .unwrap(),
+            title: title(),
+            convened: date!(2025 - 11 - 03),
+        }],
+        cases: vec![CaseFacts {
+            budget: format!("operators/{ID}/conventions/{ID}/budget")
+                .parse()
+                .unwrap(),
+            title: title(),
+            opened: date!(2025 - 10 - 05),
+        }],
+        associations: vec![AssociationFacts {
+            name: format!("operators/{ID}").parse().unwrap(),
+            legal_name: "Les Passerelles".into(),
+            since: date!(2025 - 12 - 20),
+        }],
+        ..Facts::default()
+    };
+    assert_eq!(
+        days(&facts, date!(2025 - 11 - 01), Date::MAX),
+        [
+            (date!(2025 - 10 - 30), Kind::FormalNotice, true),
+            (date!(2025 - 11 - 03), Kind::Hearing, false),
+            (date!(2025 - 11 - 04), Kind::DeviationCase, false),
+            (date!(2026 - 01 - 04), Kind::RepublicanCommitment, false),
+        ]
+    );
 }
 
 proptest! {

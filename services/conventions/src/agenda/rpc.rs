@@ -14,7 +14,8 @@ use nonrecours_rpc::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    domain::{Due, Kind, due},
+    domain::{Due, due},
+    kind::Kind,
     store::{self, Whose},
 };
 use crate::{error::Error, operator, programme};
@@ -115,6 +116,14 @@ fn to_kind(kind: Kind) -> wire::DueKind {
         Kind::LastPaymentOrder => wire::DueKind::LastPaymentOrder,
         Kind::StateReport => wire::DueKind::StateReport,
         Kind::StateInstalment => wire::DueKind::StateInstalment,
+        Kind::FormalNotice => wire::DueKind::FormalNotice,
+        Kind::CommitmentReminder => wire::DueKind::CommitmentReminder,
+        Kind::Commitment => wire::DueKind::Commitment,
+        Kind::Hearing => wire::DueKind::Hearing,
+        Kind::DeviationCase => wire::DueKind::DeviationCase,
+        Kind::FinancialReport => wire::DueKind::FinancialReport,
+        Kind::RepublicanCommitment => wire::DueKind::RepublicanCommitment,
+        Kind::IndicativeEnd => wire::DueKind::IndicativeEnd,
     }
 }
 

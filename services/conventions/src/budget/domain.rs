@@ -114,17 +114,19 @@ impl Budget {
     }
 
     /// Takes what was spent and received in the place of what was recorded before. Opens a case when what
-    /// deviates significantly is something else than before, or by another amount, unless one is open.
+    /// deviates significantly is something else than before, or by another amount, unless one is open, or the convention
+    /// was terminated: its accounts are rendered, and there is nothing left to decide on.
     pub fn realise(
         self,
         convention: &Convention,
         realised: Lines,
         now: OffsetDateTime,
     ) -> Result<Self, Refusal> {
-        match convention.state {
-            State::InForce { .. } | State::Completed { .. } => {}
+        let decided_on = match convention.state {
+            State::InForce { .. } | State::Completed { .. } => true,
+            State::Terminated { .. } => false,
             _ => return Err(Refusal::ConventionNotInForce),
-        }
+        };
         let before = self.significant();
         let mut budget = Self {
             realised,
@@ -132,7 +134,7 @@ impl Budget {
         };
         let significant = budget.significant();
         let other = !significant.is_empty() && significant != before;
-        if other && budget.open_case().is_none() {
+        if decided_on && other && budget.open_case().is_none() {
             let number = budget.cases.first().map_or(1, |latest| latest.number + 1);
             budget.cases.insert(
                 0,

@@ -49,9 +49,6 @@ const CLASSES: [(i16, Side, &str); 21] = [
     (87, Side::Income, "Contributions volontaires en nature"),
 ];
 
-/// Contributions in kind: used, and received.
-const IN_KIND: (i16, i16) = (86, 87);
-
 /// Side of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -72,6 +69,14 @@ impl Side {
             Self::Income => "INCOME",
         }
     }
+
+    /// French name of its total.
+    pub const fn total_label(self) -> &'static str {
+        match self {
+            Self::Expenses => "Total des charges",
+            Self::Income => "Total des produits",
+        }
+    }
 }
 
 /// An account class.
@@ -79,6 +84,14 @@ impl Side {
 pub struct Class(i16);
 
 impl Class {
+    /// The class of contributions in kind: used, or received.
+    pub const fn in_kind(side: Side) -> Self {
+        Self(match side {
+            Side::Expenses => 86,
+            Side::Income => 87,
+        })
+    }
+
     /// Its number.
     pub const fn number(self) -> i16 {
         self.0
@@ -154,6 +167,12 @@ impl Lines {
         )
     }
 
+    /// The same without contributions in kind.
+    pub fn total_in_money(&self, side: Side) -> Option<Money> {
+        self.total(side)?
+            .checked_sub(self.amount(Class::in_kind(side)))
+    }
+
     /// Refused with `BUDGET_UNBALANCED` unless expenses and income agree, contributions in kind among themselves too, and
     /// with `AMOUNT_RANGE` when a side is more than an amount can be.
     pub fn balanced(self) -> Result<Self, Invalid> {
@@ -161,7 +180,10 @@ impl Lines {
         else {
             return Err(too_much());
         };
-        let in_kind = (self.amount(Class(IN_KIND.0)), self.amount(Class(IN_KIND.1)));
+        let in_kind = (
+            self.amount(Class::in_kind(Side::Expenses)),
+            self.amount(Class::in_kind(Side::Income)),
+        );
         if expenses == income && in_kind.0 == in_kind.1 {
             return Ok(self);
         }
@@ -232,13 +254,18 @@ impl Deviation {
 
     /// The same as a share of the planned amount, rounded half away from zero; nothing when nothing was planned.
     pub fn rate(&self) -> Option<Decimal> {
-        let share = self.amount().amount().checked_div(self.planned.amount())?;
-        Some(
-            share
-                .round_dp_with_strategy(RATE_SCALE, RoundingStrategy::MidpointAwayFromZero)
-                .normalize(),
-        )
+        share(self.amount(), self.planned)
     }
+}
+
+/// One amount as a share of another, rounded half away from zero; nothing when the other is zero.
+pub fn share(part: Money, whole: Money) -> Option<Decimal> {
+    let share = part.amount().checked_div(whole.amount())?;
+    Some(
+        share
+            .round_dp_with_strategy(RATE_SCALE, RoundingStrategy::MidpointAwayFromZero)
+            .normalize(),
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Budgets: planned and realised, and the deviations to decide on (art. 8).
 
 pub mod domain;
+pub mod financial;
 mod lines;
 pub mod rpc;
 pub mod store;
-mod wire;
+pub mod wire;

@@ -10,6 +10,7 @@ use nonrecours_rpc::{
 
 use super::{
     domain::{Budget, Case},
+    financial::{FinancialReport, Table},
     lines::{Class, Deviation, Lines, Side},
 };
 use crate::text::duplicate;
@@ -51,7 +52,10 @@ fn zero_or_more(amount: Money) -> Result<Money, Invalid> {
 
 /// A budget as answers show it.
 pub fn message(budget: &Budget) -> wire::Budget {
-    let total = |side| budget.total(side).map(|total| to_deviation(None, &total));
+    let total = |side: Side| {
+        let total = budget.total(side)?;
+        Some(to_total(side.total_label(), &total))
+    };
     wire::Budget {
         name: budget.name.to_string(),
         planned_lines: to_lines(&budget.planned),
@@ -59,7 +63,7 @@ pub fn message(budget: &Budget) -> wire::Budget {
         deviations: budget
             .deviations()
             .iter()
-            .map(|(class, deviation)| to_deviation(Some(*class), deviation))
+            .map(|(class, deviation)| to_deviation(*class, deviation))
             .collect(),
         expenses: total(Side::Expenses),
         income: total(Side::Income),
@@ -82,9 +86,16 @@ fn to_lines(lines: &Lines) -> Vec<wire::BudgetLine> {
         .collect()
 }
 
-fn to_deviation(class: Option<Class>, deviation: &Deviation) -> wire::BudgetDeviation {
+fn to_deviation(class: Class, deviation: &Deviation) -> wire::BudgetDeviation {
     wire::BudgetDeviation {
-        account_class: class.map_or(0, |class| i32::from(class.number())),
+        account_class: i32::from(class.number()),
+        ..to_total(class.label(), deviation)
+    }
+}
+
+fn to_total(label: &str, deviation: &Deviation) -> wire::BudgetDeviation {
+    wire::BudgetDeviation {
+        account_class: 0,
         planned_amount: Some(to_money(deviation.planned)),
         realised_amount: Some(to_money(deviation.realised)),
         deviation_amount: Some(to_money(deviation.amount())),
@@ -93,6 +104,35 @@ fn to_deviation(class: Option<Class>, deviation: &Deviation) -> wire::BudgetDevi
             .map(|rate| rate.to_string())
             .unwrap_or_default(),
         significant: deviation.significant,
+        label: label.to_owned(),
+    }
+}
+
+/// The accounts of a convention as answers show them; whether and until when they are owed is said by who knows.
+pub fn financial_message(report: &FinancialReport) -> wire::FinancialReport {
+    wire::FinancialReport {
+        recorded: report.recorded,
+        expenses: Some(to_table(&report.expenses)),
+        income: Some(to_table(&report.income)),
+        grant_amount: Some(to_money(report.grant)),
+        grant_rate: report
+            .grant_rate
+            .map(|rate| rate.to_string())
+            .unwrap_or_default(),
+        ..wire::FinancialReport::default()
+    }
+}
+
+fn to_table(table: &Table) -> wire::FinancialTable {
+    wire::FinancialTable {
+        lines: table
+            .lines
+            .iter()
+            .map(|(class, deviation)| to_deviation(*class, deviation))
+            .collect(),
+        total: Some(to_total("Total hors contributions en nature", &table.total)),
+        in_kind: Some(to_deviation(Class::in_kind(table.side), &table.in_kind)),
+        grand_total: Some(to_total(table.side.total_label(), &table.grand_total)),
     }
 }
 

@@ -10,8 +10,8 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_kernel::{
-    AttachmentName, Caller, CommitmentName, ConventionName, Invalid, OperatorName, Scope,
-    Violation, french_date, paris_date,
+    AttachmentName, Caller, CommitmentName, ConventionName, Invalid, OperatorName, ProgrammeId,
+    ProgrammeName, Scope, Violation, french_date, paris_date,
 };
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{
@@ -61,7 +61,11 @@ impl Commitments {
         request: Request<ListCommitmentsRequest>,
     ) -> Result<ListCommitmentsResponse, Error> {
         let (caller, request) = open(request)?;
-        let (scope, convention) = parent(&caller, &request.parent)?;
+        let Parent {
+            scope,
+            convention,
+            programme,
+        } = parent(&caller, &request.parent)?;
         Check::of(&request).finish(|| Some(()))?;
         let filter = request.filter();
         let page = Page::read(
@@ -74,6 +78,7 @@ impl Commitments {
         let filter = Filter {
             operator: scope.operator(),
             convention,
+            programme,
             due: match filter {
                 CommitmentFilter::Unspecified => Due::Any,
                 CommitmentFilter::Overdue => Due::Overdue(today),
@@ -270,17 +275,37 @@ async fn finish<Q: Mutation>(
     Ok(tx.finish(request, change, message).await?)
 }
 
-/// Whose commitments are listed: a convention's, an operator's, or all that the caller may see.
-fn parent(caller: &Caller, parent: &str) -> Result<(Scope, Option<Uuid>), Error> {
+/// Whose commitments are listed.
+struct Parent {
+    scope: Scope,
+    convention: Option<Uuid>,
+    programme: Option<ProgrammeId>,
+}
+
+/// A convention's, an operator's, a programme's, or all that the caller may see.
+fn parent(caller: &Caller, parent: &str) -> Result<Parent, Error> {
+    let all = |scope| Parent {
+        scope,
+        convention: None,
+        programme: None,
+    };
     if parent == EVERY_OPERATOR {
-        return Ok((caller.scope(), None));
+        return Ok(all(caller.scope()));
     }
     if let Ok(operator) = parent.parse::<OperatorName>() {
-        return Ok((caller.reach(operator.operator)?, None));
+        return Ok(all(caller.reach(operator.operator)?));
+    }
+    if let Ok(programme) = parent.parse::<ProgrammeName>() {
+        return Ok(Parent {
+            programme: Some(programme.programme),
+            ..all(caller.scope())
+        });
     }
     let convention: ConventionName = field("parent", parent)?;
-    let scope = caller.reach(convention.operator)?;
-    Ok((scope, Some(convention.convention.uuid())))
+    Ok(Parent {
+        convention: Some(convention.convention.uuid()),
+        ..all(caller.reach(convention.operator)?)
+    })
 }
 
 /// Nothing falls due before it was undertaken: `DUE_BEFORE_IN_FORCE`.

@@ -1,6 +1,6 @@
 //! Commitments in the database.
 
-use nonrecours_kernel::{CommitmentName, Id, IdSource, OperatorId};
+use nonrecours_kernel::{CommitmentName, ConventionName, Id, IdSource, OperatorId, ProgrammeId};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, Duration, OffsetDateTime};
@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::domain::{Commitment, Evidence, REMINDER_BEFORE, State};
 use crate::{convention::domain::Convention, error::Error, stored::damaged};
 
+/// Overdue commitments shown with a report, at most; a convention words 50 at most.
+const MAX_OVERDUE: i64 = 200;
+
 /// Which commitments are listed.
 #[derive(Clone, Copy, Debug)]
 pub struct Filter {
@@ -16,6 +19,8 @@ pub struct Filter {
     pub operator: Option<OperatorId>,
     /// One convention's only.
     pub convention: Option<Uuid>,
+    /// One programme's only.
+    pub programme: Option<ProgrammeId>,
     /// By what is due.
     pub due: Due,
 }
@@ -108,18 +113,47 @@ pub async fn list(
     let (until, from) = filter.due.until_from();
     let rows = sqlx::query_as!(
         Row,
-        "SELECT * FROM commitment
+        "SELECT commitment.* FROM commitment
+         JOIN convention USING (operator_id, convention_id)
          WHERE ($1::uuid IS NULL OR operator_id = $1) AND ($2::uuid IS NULL OR convention_id = $2)
            AND ($3::uuid IS NULL OR commitment_id > $3)
-           AND ($4::date IS NULL OR (state <> 'DONE' AND due_date <= $4))
+           -- What is due is due under a convention that runs: an ended one asks for nothing more.
+           AND ($4::date IS NULL OR (commitment.state <> 'DONE' AND due_date <= $4
+                                     AND convention.state IN ('IN_FORCE', 'COMPLETED')))
            AND ($5::date IS NULL OR due_date >= $5)
-         ORDER BY commitment_id LIMIT $6",
+           AND ($6::uuid IS NULL OR programme_id = $6)
+         ORDER BY commitment_id LIMIT $7",
         filter.operator.map(OperatorId::uuid),
         filter.convention,
         after,
         until,
         from,
+        filter.programme.map(|programme| programme.uuid()),
         limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(Commitment::try_from)
+        .collect::<Result<_, _>>()?)
+}
+
+/// Commitments of a convention that are late on that day, the longest overdue first, whatever became of the convention.
+pub async fn overdue(
+    tx: &mut Tx,
+    convention: &ConventionName,
+    today: Date,
+) -> Result<Vec<Commitment>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM commitment
+         WHERE operator_id = $1 AND convention_id = $2 AND state <> 'DONE' AND due_date < $3
+         ORDER BY due_date, commitment_id LIMIT $4",
+        convention.operator.uuid(),
+        convention.convention.uuid(),
+        today,
+        MAX_OVERDUE
     )
     .fetch_all(tx.conn())
     .await?;

@@ -6,6 +6,14 @@ pub mod party;
 mod row;
 pub mod rpc;
 pub mod signing;
+mod state;
 pub mod store;
 pub mod terms;
+pub mod terms_wire;
+mod territory;
 pub mod wire;
+
+#[cfg(test)]
+pub mod fixtures;
+#[cfg(test)]
+mod life_tests;

@@ -24,7 +24,8 @@ use super::{
     party::Party,
     store,
     terms::{Changes, Terms},
-    wire::{INPUT_FIELDS, changes, party, shown},
+    terms_wire::{INPUT_FIELDS, changes},
+    wire::{party, shown},
 };
 use crate::{
     act, commitment,

@@ -69,11 +69,15 @@ impl State {
     }
 }
 
+/// Last day of a delay of so many days, counted from the day after the sending.
+pub fn deadline(sent: Date, notice_days: i16) -> Date {
+    sent.saturating_add(Duration::days(i64::from(notice_days)))
+}
+
 impl FormalNotice {
     /// Last day of the delay. Days are those of the calendar in Paris: a change of the clocks makes none longer.
     pub fn deadline(&self) -> Date {
-        self.sent
-            .saturating_add(Duration::days(i64::from(self.notice_days)))
+        deadline(self.sent, self.notice_days)
     }
 
     /// First day on which the convention can be terminated.

@@ -236,6 +236,12 @@ impl Category {
         }
     }
 
+    /// Whether it is of private law, and so owes conventions above a threshold and a financial report (art. 10 of loi
+    /// 2000-321).
+    pub const fn owes_accounts(self) -> bool {
+        !self.is_public()
+    }
+
     /// Whether it signs the contrat d'engagement républicain (art. 10-1 of loi 2000-321).
     pub const fn signs_republican_commitment(self) -> bool {
         match self {

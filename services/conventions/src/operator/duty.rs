@@ -13,8 +13,11 @@ const REPORT_DUE: (Month, u8) = (Month::June, 30);
 
 const CONVENTION_BASIS: &str =
     "loi n° 2000-321 du 12 avril 2000, art. 10 ; décret n° 2001-495 du 6 juin 2001, art. 1";
-const REPORT_BASIS: &str = "loi n° 2000-321 du 12 avril 2000, art. 10 ; arrêté du 11 octobre 2006";
-const REPUBLICAN_BASIS: &str =
+/// The text that asks operators of private law for a financial report.
+pub const REPORT_BASIS: &str =
+    "loi n° 2000-321 du 12 avril 2000, art. 10 ; arrêté du 11 octobre 2006";
+/// The text that asks associations for the contrat d'engagement républicain.
+pub const REPUBLICAN_BASIS: &str =
     "loi n° 2000-321 du 12 avril 2000, art. 10-1 ; décret n° 2021-1947 du 31 décembre 2021";
 
 /// Grants of an operator in one budget year, under conventions in force or past it.
@@ -50,7 +53,7 @@ pub fn duties(terms: &Terms, grants: &[YearGrants], today: Date) -> Vec<Duty> {
     if terms.category.signs_republican_commitment() && terms.republican_commitment.is_none() {
         duties.push(republican_commitment());
     }
-    if terms.category.is_public() {
+    if !terms.category.owes_accounts() {
         return duties;
     }
     for grants in grants {
@@ -98,9 +101,14 @@ fn convention_required(grants: &YearGrants) -> Duty {
     }
 }
 
-fn financial_report(year: BudgetYear) -> Duty {
+/// Last day to hand in the financial report of a budget year.
+pub fn financial_report_due(year: BudgetYear) -> Option<Date> {
     let (month, day) = REPORT_DUE;
-    let due = Date::from_calendar_date(i32::from(year.get()) + 1, month, day).ok();
+    Date::from_calendar_date(i32::from(year.get()) + 1, month, day).ok()
+}
+
+fn financial_report(year: BudgetYear) -> Duty {
+    let due = financial_report_due(year);
     let by = |write: &dyn Fn(Date) -> String| due.map(write).unwrap_or_default();
     Duty {
         reason: "FINANCIAL_REPORT",

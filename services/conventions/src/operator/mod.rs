@@ -1,7 +1,7 @@
 //! Operators: the bodies that are funded.
 
 pub mod domain;
-mod duty;
+pub mod duty;
 pub mod rpc;
 pub mod store;
 mod wire;

@@ -36,6 +36,8 @@ pub struct Figures {
     pub yearly_amount_opened: Money,
     /// Sessions held.
     pub sessions_held: i64,
+    /// Commitments overdue.
+    pub overdue_commitments: i64,
 }
 
 impl Figures {
@@ -58,6 +60,9 @@ impl Figures {
                 .yearly_amount_opened
                 .checked_add(other.yearly_amount_opened)?,
             sessions_held: self.sessions_held.checked_add(other.sessions_held)?,
+            overdue_commitments: self
+                .overdue_commitments
+                .checked_add(other.overdue_commitments)?,
         })
     }
 }

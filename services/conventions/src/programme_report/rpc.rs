@@ -4,7 +4,7 @@ use nonrecours_contracts::conventions::{
     self as wire, GetProgrammeReportRequest,
     programme_report_service_server::{ProgrammeReportService, ProgrammeReportServiceServer},
 };
-use nonrecours_kernel::{BudgetYear, ProgrammeName};
+use nonrecours_kernel::{BudgetYear, ProgrammeName, paris_date};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{
     Check, Failure,
@@ -41,7 +41,13 @@ impl ProgrammeReports {
         let year = check.finish(|| year)?;
         let mut tx = self.db.read(&caller.scope()).await?;
         programme::store::get(&mut tx, &name).await?;
-        let operators = store::roll_up(&mut tx, &name, year).await?;
+        let mut operators = store::roll_up(&mut tx, &name, year).await?;
+        let today = paris_date(tx.now());
+        for (operator, overdue) in store::overdue(&mut tx, &name, year, today).await? {
+            if let Some(found) = operators.iter_mut().find(|it| it.name == operator) {
+                found.figures.overdue_commitments = overdue;
+            }
+        }
         let total = total(&operators).ok_or_else(|| Failure::bug("a sum out of its range"))?;
         Ok(wire::ProgrammeReport {
             programme: name.to_string(),
@@ -85,5 +91,6 @@ fn message(figures: &Figures) -> wire::RollUpFigures {
         entitlements_opened: figures.entitlements_opened,
         yearly_amount_opened: Some(to_money(figures.yearly_amount_opened)),
         sessions_held: figures.sessions_held,
+        overdue_commitments: figures.overdue_commitments,
     }
 }

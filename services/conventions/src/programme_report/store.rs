@@ -3,6 +3,7 @@
 use nonrecours_kernel::{BudgetYear, Id, OperatorName, ProgrammeName};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
+use time::Date;
 
 use super::domain::{Figures, OperatorRollUp};
 use crate::{error::Error, stored::money};
@@ -64,8 +65,40 @@ pub async fn roll_up(
                     entitlements_opened: row.entitlements_opened,
                     yearly_amount_opened: money(row.yearly_amount_opened)?,
                     sessions_held: row.sessions_held,
+                    overdue_commitments: 0,
                 },
             })
         })
         .collect::<Result<_, pg::Error>>()?)
+}
+
+/// How many commitments each operator has that are late on that day, under its conventions of the budget year that run.
+pub async fn overdue(
+    tx: &mut Tx,
+    programme: &ProgrammeName,
+    year: BudgetYear,
+    today: Date,
+) -> Result<Vec<(OperatorName, i64)>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT operator_id, count(*) AS "overdue!"
+           FROM commitment
+           JOIN convention USING (operator_id, convention_id)
+           WHERE programme_id = $1 AND budget_year = $2 AND convention.state IN ('IN_FORCE', 'COMPLETED')
+             AND commitment.state <> 'DONE' AND due_date < $3
+           GROUP BY operator_id"#,
+        programme.programme.uuid(),
+        year.get(),
+        today
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let operator = OperatorName {
+                operator: Id::from_uuid(row.operator_id),
+            };
+            (operator, row.overdue)
+        })
+        .collect())
 }

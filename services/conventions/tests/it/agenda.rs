@@ -68,8 +68,11 @@ async fn the_agenda_of_a_programme_and_of_an_operator() {
         listed(&world, officer.clone(), all.clone()).await,
         [
             due(DueKind::StateInstalment, "2025-09-30", true),
+            due(DueKind::CommitmentReminder, "2025-12-01", false),
             due(DueKind::ActivityReport, "2025-12-31", false),
             due(DueKind::BudgetYearEnd, "2025-12-31", false),
+            due(DueKind::Commitment, "2025-12-31", false),
+            due(DueKind::IndicativeEnd, "2025-12-31", false),
             due(DueKind::GrantPublication, "2026-01-07", false),
             due(DueKind::LastPaymentOrder, "2026-01-31", false),
             due(DueKind::StateReport, "2026-03-31", false),
@@ -102,6 +105,8 @@ async fn the_agenda_of_a_programme_and_of_an_operator() {
         .advance(Duration::hours(15) + Duration::days(85) + Duration::hours(1));
     let operators_own = [
         due(DueKind::BudgetYearEnd, "2025-12-31", true),
+        due(DueKind::Commitment, "2025-12-31", true),
+        due(DueKind::IndicativeEnd, "2025-12-31", true),
         due(DueKind::LastPaymentOrder, "2026-01-31", false),
         due(DueKind::ActivityReport, "2026-02-15", false),
     ];
@@ -119,7 +124,7 @@ async fn the_agenda_of_a_programme_and_of_an_operator() {
             .iter()
             .all(|it| it.0 != DueKind::GrantPublication)
     );
-    assert_eq!(programmes.len(), 6);
+    assert_eq!(programmes.len(), 8);
 }
 
 #[tokio::test]

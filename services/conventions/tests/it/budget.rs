@@ -9,6 +9,7 @@ use nonrecours_testkit::request_id;
 use tonic::{Response, Status};
 
 use crate::{
+    ending::terminated,
     requests::{NIR, euros, operator, pairs, precondition, reason, sign, violations},
     world::World,
 };
@@ -59,7 +60,7 @@ fn plan(convention: &str, amounts: &[(i32, i64)]) -> PlanBudgetRequest {
     }
 }
 
-fn realise(convention: &str, amounts: &[(i32, i64)]) -> RecordRealisedBudgetRequest {
+pub fn realise(convention: &str, amounts: &[(i32, i64)]) -> RecordRealisedBudgetRequest {
     RecordRealisedBudgetRequest {
         name: format!("{convention}/budget"),
         realised_lines: lines(amounts),
@@ -108,6 +109,14 @@ async fn closed(world: &World, request: CloseDeviationCaseRequest) -> Result<Bud
         .map(Response::into_inner)
 }
 
+/// The budget of the document, planned and spent as planned but for a tenth in travel.
+pub async fn accounted(world: &World, convention: &str) -> Budget {
+    planned(world, plan(convention, &PLANNED)).await.unwrap();
+    realised(world, convention, realise(convention, &AS_PLANNED))
+        .await
+        .unwrap()
+}
+
 /// A budget of a convention in force with a deviation case open.
 pub async fn deviated(world: &World, convention: &str) -> Budget {
     planned(world, plan(convention, &PLANNED)).await.unwrap();
@@ -116,8 +125,9 @@ pub async fn deviated(world: &World, convention: &str) -> Budget {
         .unwrap()
 }
 
-fn deviation(
+pub fn deviation(
     account_class: i32,
+    label: &str,
     planned: i64,
     realised: i64,
     rate: &str,
@@ -130,6 +140,7 @@ fn deviation(
         deviation_amount: Some(euros(realised - planned)),
         deviation_rate: rate.to_owned(),
         significant,
+        label: label.to_owned(),
     }
 }
 
@@ -202,7 +213,14 @@ async fn deviations_are_exact_by_class_and_in_all() {
     // A tenth exactly is not above a tenth.
     assert_eq!(
         quiet.deviations[0],
-        deviation(62, 150_000, 135_000, "-0.1", false)
+        deviation(
+            62,
+            "Autres services extérieurs",
+            150_000,
+            135_000,
+            "-0.1",
+            false
+        )
     );
     assert_eq!(quiet.deviation_cases, []);
     assert_eq!(world.convention(&convention).await.open_cases, []);
@@ -213,21 +231,63 @@ async fn deviations_are_exact_by_class_and_in_all() {
     assert_eq!(
         budget.deviations,
         [
-            deviation(61, 0, 15_001, "", true),
-            deviation(62, 150_000, 134_999, "-0.1", true),
-            deviation(64, 1_000_000, 1_000_000, "0", false),
-            deviation(74, 1_150_000, 1_150_000, "0", false),
-            deviation(86, 50_000, 50_000, "0", false),
-            deviation(87, 50_000, 50_000, "0", false),
+            deviation(61, "Services extérieurs", 0, 15_001, "", true),
+            deviation(
+                62,
+                "Autres services extérieurs",
+                150_000,
+                134_999,
+                "-0.1",
+                true
+            ),
+            deviation(64, "Charges de personnel", 1_000_000, 1_000_000, "0", false),
+            deviation(
+                74,
+                "Subventions d'exploitation",
+                1_150_000,
+                1_150_000,
+                "0",
+                false
+            ),
+            deviation(
+                86,
+                "Emplois des contributions volontaires en nature",
+                50_000,
+                50_000,
+                "0",
+                false
+            ),
+            deviation(
+                87,
+                "Contributions volontaires en nature",
+                50_000,
+                50_000,
+                "0",
+                false
+            ),
         ]
     );
     assert_eq!(
         budget.expenses,
-        Some(deviation(0, 1_200_000, 1_200_000, "0", false))
+        Some(deviation(
+            0,
+            "Total des charges",
+            1_200_000,
+            1_200_000,
+            "0",
+            false
+        ))
     );
     assert_eq!(
         budget.income,
-        Some(deviation(0, 1_200_000, 1_200_000, "0", false))
+        Some(deviation(
+            0,
+            "Total des produits",
+            1_200_000,
+            1_200_000,
+            "0",
+            false
+        ))
     );
     let [case] = budget.deviation_cases.as_slice() else {
         panic!("{budget:?}");
@@ -322,6 +382,23 @@ async fn a_case_is_open_on_the_convention_until_the_officer_closes_it() {
         other.deviation_cases[0].subjects,
         ["62", "64", "86", "87", "EXPENSES"]
     );
+}
+
+#[tokio::test]
+async fn a_terminated_convention_is_accounted_for_without_a_case() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let convention = world.in_force(&setting).await.name;
+    terminated(&world, &convention).await;
+    // One that was never planned may still be: what was done until then has its budget.
+    planned(&world, plan(&convention, &PLANNED)).await.unwrap();
+    let budget = realised(&world, &convention, realise(&convention, &DEVIATED))
+        .await
+        .unwrap();
+    assert_eq!(budget.realised_lines.len(), 6);
+    assert!(budget.deviations.iter().any(|it| it.significant));
+    assert_eq!(budget.deviation_cases, []);
+    assert_eq!(world.convention(&convention).await.open_cases, []);
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
 //! Requests about the end of a convention, and what all of their resources have in common.
 
 use nonrecours_contracts::conventions::{
-    CloseDisputeRequest, CloseInspectionRequest, CreateDecisionRequest, CreateDisputeRequest,
-    CreateFormalNoticeRequest, CreateHearingRequest, CreateInspectionRequest, Decision,
-    DecisionKind, Dispute, FormalNotice, FormalNoticeGround, GetDecisionRequest, GetDisputeRequest,
-    GetFormalNoticeRequest, GetHearingRequest, GetInspectionRequest, Hearing, HearingOutcome,
-    Inspection, ListDecisionsRequest, ListDisputesRequest, ListFormalNoticesRequest,
-    ListHearingsRequest, ListInspectionsRequest, Party, RecordHearingRequest,
+    ApplyFormalNoticeRequest, CloseDisputeRequest, CloseInspectionRequest, CreateDecisionRequest,
+    CreateDisputeRequest, CreateFormalNoticeRequest, CreateHearingRequest, CreateInspectionRequest,
+    Decision, DecisionKind, Dispute, FormalNotice, FormalNoticeGround, GetDecisionRequest,
+    GetDisputeRequest, GetFormalNoticeRequest, GetHearingRequest, GetInspectionRequest, Hearing,
+    HearingOutcome, Inspection, ListDecisionsRequest, ListDisputesRequest,
+    ListFormalNoticesRequest, ListHearingsRequest, ListInspectionsRequest, Party,
+    RecordHearingRequest,
 };
 use nonrecours_testkit::request_id;
 use sqlx::{AssertSqlSafe, Row as _};
+use time::macros::datetime;
 
 use crate::{
     requests::{NIR, date, pairs, reason, violations},
@@ -122,6 +124,27 @@ pub async fn held(world: &World, parent: &str) -> String {
     let outcome = record(&name, HearingOutcome::Held);
     officer.record_hearing(outcome).await.unwrap();
     name
+}
+
+/// Ends a convention by a formal notice whose delay has run out.
+pub async fn terminate(world: &World, notice: &str) {
+    let request = ApplyFormalNoticeRequest {
+        name: notice.to_owned(),
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    let mut officer = world.formal_notices(world.tokens.officer());
+    officer.apply_formal_notice(request).await.unwrap();
+}
+
+/// Gives notice on a convention in force, and ends it on 31 October.
+pub async fn terminated(world: &World, convention: &str) {
+    world.clock.set(datetime!(2025-10-16 10:00 UTC));
+    let mut officer = world.formal_notices(world.tokens.officer());
+    let notice = officer.create_formal_notice(notice(convention, Party::Authority));
+    let notice = notice.await.unwrap().into_inner();
+    world.clock.set(datetime!(2025-10-31 10:00 UTC));
+    terminate(world, &notice.name).await;
 }
 
 #[tokio::test]

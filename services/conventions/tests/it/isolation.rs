@@ -91,11 +91,12 @@ async fn another_operators_token_reaches_nothing() {
     assert_eq!(world.report(&submitted.name).await, submitted);
 }
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "SELECT count(*) FROM operator",
     "SELECT count(*) FROM convention",
     "SELECT count(*) FROM act",
     "SELECT count(*) FROM activity_report",
+    "SELECT count(*) FROM activity_report_version",
     "SELECT count(*) FROM commitment",
     "SELECT count(*) FROM budget",
     "SELECT count(*) FROM deviation_case",
@@ -109,12 +110,12 @@ async fn scope(connection: &mut PgConnection, operator: &str) {
         .unwrap();
 }
 
-async fn counts(pool: &PgPool, operator: Option<&str>) -> [i64; 7] {
+async fn counts(pool: &PgPool, operator: Option<&str>) -> [i64; 8] {
     let mut tx = pool.begin().await.unwrap();
     if let Some(operator) = operator {
         scope(&mut tx, operator).await;
     }
-    let mut counts = [0; 7];
+    let mut counts = [0; 8];
     for (count, table) in counts.iter_mut().zip(TABLES) {
         *count = sqlx::query(table).fetch_one(&mut *tx).await.unwrap().get(0);
     }
@@ -134,11 +135,11 @@ async fn the_database_shows_only_the_operators_rows_when_the_predicate_is_left_o
     let app = world.db.app().await;
     let own = setting.operator.to_string();
     let theirs = other.operator.to_string();
-    assert_eq!(counts(&app, Some(&own)).await, [1, 1, 2, 1, 1, 1, 1]);
-    assert_eq!(counts(&app, Some(&theirs)).await, [1, 1, 0, 0, 0, 0, 0]);
-    assert_eq!(counts(&app, Some("*")).await, [2, 2, 2, 1, 1, 1, 1]);
-    assert_eq!(counts(&app, Some("")).await, [0; 7]);
-    assert_eq!(counts(&app, None).await, [0; 7]);
+    assert_eq!(counts(&app, Some(&own)).await, [1, 1, 2, 1, 1, 1, 1, 1]);
+    assert_eq!(counts(&app, Some(&theirs)).await, [1, 1, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(counts(&app, Some("*")).await, [2, 2, 2, 1, 1, 1, 1, 1]);
+    assert_eq!(counts(&app, Some("")).await, [0; 8]);
+    assert_eq!(counts(&app, None).await, [0; 8]);
 
     // Nor may it write what is another's.
     let mut tx = app.begin().await.unwrap();

@@ -31,17 +31,24 @@ const FIRST_DATA: &str = "
         '2025-09-29', 'IN_FORCE', '2025-10-07T09:00Z', 'x', '2025-10-07T09:00Z', 'y', '2025-10-07T09:00Z', 2, 9200,
         false, 3, '2025-09-25T16:00Z', '2025-10-07T09:00Z')";
 
-#[tokio::test]
-async fn a_convention_of_the_first_version_goes_on_as_it_was() {
+/// A database of the first version, with its data.
+pub async fn first(name: &'static str) -> TestDb {
     let first = MIGRATOR.iter().filter(|migration| migration.version == 1);
     let first = Migrator {
         migrations: Cow::Owned(first.cloned().collect()),
         table_name: MIGRATOR.table_name.clone(),
         ..Migrator::DEFAULT
     };
-    let db = TestDb::create("ending", &first).await;
+    let db = TestDb::create(name, &first).await;
     let owner = db.owner().await;
     sqlx::raw_sql(FIRST_DATA).execute(&owner).await.unwrap();
+    db
+}
+
+#[tokio::test]
+async fn a_convention_of_the_first_version_goes_on_as_it_was() {
+    let db = first("ending").await;
+    let owner = db.owner().await;
     nonrecours_pg::migrate(db.owner_url(), &MIGRATOR, &clock())
         .await
         .unwrap();

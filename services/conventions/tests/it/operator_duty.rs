@@ -9,6 +9,7 @@ use prost_types::FieldMask;
 use tonic::{Response, Status};
 
 use crate::{
+    budget::accounted,
     requests::{
         self, CUA_ACT, DAINVILLE, DAINVILLE_ACT, NIR, date, euros, operator, pairs, reason,
         refused, sign, signatory, violations,
@@ -255,6 +256,7 @@ async fn no_association_signs_without_the_republican_commitment_and_each_grant_c
     // The financial report is due until the report of each of the year's conventions is accepted.
     for convention in [&name, &second] {
         assert!(duties(&list().await).contains(&"FINANCIAL_REPORT"));
+        accounted(&world, convention).await;
         let report: ActivityReport = world.submitted(convention).await;
         world.accept(&report.name).await;
     }

@@ -6,6 +6,7 @@ use nonrecours_contracts::conventions::{
 use nonrecours_testkit::request_id;
 
 use crate::{
+    budget::accounted,
     requests::{date, euros, operator, pairs, reason, violations},
     world::{Setting, World},
 };
@@ -57,6 +58,7 @@ async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
     world.followup.spotted(7);
     let report = world.submitted(&first).await;
     world.accept(&report.name).await;
+    accounted(&world, &second).await;
     let report = world.submitted(&second).await;
 
     // A report that is only handed in counts for nothing yet, and the answer says so.

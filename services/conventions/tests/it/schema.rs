@@ -93,6 +93,15 @@ async fn the_state_machines_hold_in_the_database_too() {
         let found = broken(&owner, &format!("UPDATE activity_report SET {set}")).await;
         assert!(found.starts_with(constraint), "{set}: {found}");
     }
+    for (set, constraint) in [
+        ("correction = 'x'", "activity_report_verdict_correction"),
+        ("verdict = 'RETURNED'", "activity_report_verdict_correction"),
+        ("verdict = 'LOST'", "activity_report_verdict_verdict_check"),
+        ("version_number = 2", "activity_report_verdict_operator_id"),
+    ] {
+        let found = broken(&owner, &format!("UPDATE activity_report_verdict SET {set}")).await;
+        assert!(found.starts_with(constraint), "{set}: {found}");
+    }
     for (sql, constraint) in [
         (
             "UPDATE envelope SET engaged_amount = voted_amount + 1",
@@ -183,6 +192,10 @@ async fn legal_records_are_not_deleted_and_what_was_voted_is_not_changed() {
         "DELETE FROM convention",
         "DELETE FROM act",
         "DELETE FROM activity_report",
+        "UPDATE activity_report_version SET report = report",
+        "DELETE FROM activity_report_version",
+        "UPDATE activity_report_verdict SET correction = 'x'",
+        "DELETE FROM activity_report_verdict",
         "DELETE FROM operator",
         "DELETE FROM envelope",
         "UPDATE operator SET siret = siret",
