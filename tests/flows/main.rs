@@ -7,6 +7,7 @@
 )]
 
 mod books;
+mod commands;
 mod journey;
 mod killed;
 mod processes;

@@ -7,6 +7,7 @@ use tonic::Status;
 
 use crate::{
     client::{Client, answered},
+    everyday::life,
     print,
     state::State,
     suite::Addresses,
@@ -77,6 +78,13 @@ pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
         .split("/frameworkConventions/")
         .next();
     println!("programme : {}", programme.unwrap_or_default());
+    println!("{}", life::states(&convention)?);
+    if let Some(due) = life::next_due(&client, name).await? {
+        println!("à faire d'abord : {due}");
+    }
+    for warning in &convention.warnings {
+        println!("  • {} — {}", warning.reason, warning.message_fr);
+    }
     for blocker in &convention.signing_blockers {
         println!("  • {} — {}", blocker.reason, blocker.message_fr);
     }

@@ -6,7 +6,8 @@ use nonrecours_contracts::{
     conventions::{
         act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
-        agenda_service_client::AgendaServiceClient,
+        agenda_service_client::AgendaServiceClient, budget_service_client::BudgetServiceClient,
+        commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
@@ -109,6 +110,8 @@ clients! {
     hearings: HearingServiceClient on conventions;
     decisions: DecisionServiceClient on conventions;
     disputes: DisputeServiceClient on conventions;
+    commitments: CommitmentServiceClient on conventions;
+    budgets: BudgetServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

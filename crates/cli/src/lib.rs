@@ -4,6 +4,7 @@ pub mod ask;
 pub mod check;
 pub mod client;
 pub mod demo;
+pub mod everyday;
 pub mod example;
 pub mod issuer;
 pub mod journey;
