@@ -267,8 +267,11 @@ async fn a_convention_is_controlled_reported_on_and_put_on_notice_from_the_comma
         etag: String::new(),
         request_id: nonrecours_testkit::request_id(),
     };
-    let submitted = manager.activity_reports().submit_activity_report(submit);
-    submitted.await.unwrap();
+    let mut reports_of_operator = manager.activity_reports();
+    reports_of_operator
+        .submit_activity_report(submit)
+        .await
+        .unwrap();
     let show = Reports::Show {
         convention: convention.clone(),
     };
