@@ -23,7 +23,7 @@ mod migration_acts;
 mod migration_ending;
 mod migration_operators;
 mod migration_programme;
-mod migration_versions;
+mod migration_reports;
 mod open_data;
 mod operator;
 mod operator_duty;
