@@ -230,8 +230,9 @@ impl ActivityReports {
         let report = report.accept(tx.now())?;
         store::update(&mut tx, &report).await?;
         let spent = report.content.spent;
+        let before = convention.weight();
         let convention = convention.accept_report(name.activity_report, spent, tx.now())?;
-        convention::store::update_state(&mut tx, &convention).await?;
+        convention::store::advance(&mut tx, before, &convention).await?;
         convention::rpc::record(&mut tx, "convention.report_accepted", &convention).await?;
         finish(tx, &request, "activity_report.accepted", &report).await
     }

@@ -50,7 +50,7 @@ async fn conventions(tx: &mut Tx, whose: &Whose) -> Result<Vec<ConventionFacts>,
                           WHERE report.operator_id = convention.operator_id
                             AND report.convention_id = convention.convention_id
                             AND report.state IN ('SUBMITTED', 'ACCEPTED')) AS "reported!",
-                  grant_amount, paid_amount,
+                  coalesce(reduced_amount, grant_amount) AS "grant!", paid_amount,
                   (SELECT max(publication_date) FROM grant_publication AS publication
                    WHERE publication.programme_id = convention.programme_id
                      AND publication.budget_year = convention.budget_year) AS published
@@ -79,7 +79,7 @@ async fn conventions(tx: &mut Tx, whose: &Whose) -> Result<Vec<ConventionFacts>,
                 signature,
                 report_due: row.report_due,
                 reported: row.reported,
-                grant: money(row.grant_amount)?,
+                grant: money(row.grant)?,
                 paid: money(row.paid_amount)?,
                 // It is the authority that publishes.
                 unpublished: whose.operator.is_none()
