@@ -7,7 +7,9 @@ use nonrecours_contracts::{
         act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
+        amendment_service_client::AmendmentServiceClient,
         convention_service_client::ConventionServiceClient,
+        convention_version_service_client::ConventionVersionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
@@ -109,6 +111,8 @@ clients! {
     hearings: HearingServiceClient on conventions;
     decisions: DecisionServiceClient on conventions;
     disputes: DisputeServiceClient on conventions;
+    amendments: AmendmentServiceClient on conventions;
+    convention_versions: ConventionVersionServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;
