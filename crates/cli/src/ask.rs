@@ -52,7 +52,7 @@ pub async fn list(state: &State) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints one convention with its life line and its ledger.
+/// Prints one convention with its versions, its life line and its ledger.
 pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
     let client = client(state)?;
     let conventions = client.conventions();
@@ -87,6 +87,9 @@ pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
     }
     for blocker in &convention.signing_blockers {
         println!("  • {} — {}", blocker.reason, blocker.message_fr);
+    }
+    if convention.version > 0 {
+        println!("\n{}", print::versions(&client, name).await?);
     }
     println!("\n{}", print::life_line(&client, name).await?);
     println!("\n{}", print::ledger(&client, name).await?);

@@ -228,6 +228,8 @@ kinds! {
     Dispute => DisputeId,
     /// Kind of a commitment of an operator (engagement).
     Commitment => CommitmentId,
+    /// Kind of an amendment of a convention (avenant).
+    Amendment => AmendmentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

@@ -144,5 +144,6 @@ fn in_french(commitment: &Commitment) -> &'static str {
         (CommitmentState::Evidenced, false) => "preuve à valider",
         (CommitmentState::Evidenced, true) => "preuve à valider, en retard",
         (CommitmentState::Done, _) => "validé",
+        (CommitmentState::Released, _) => "levé par avenant",
     }
 }
