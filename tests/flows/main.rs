@@ -7,6 +7,7 @@
 )]
 
 mod books;
+mod commands;
 mod files;
 mod journey;
 mod killed;

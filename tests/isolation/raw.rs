@@ -156,6 +156,8 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
         .iter()
         .map(|segment| match *segment {
             "{operator}" => operator.strip_prefix("operators/").unwrap_or(operator),
+            // The one name that ends with a number.
+            "{version}" => "1",
             variable if variable.starts_with('{') => ID,
             fixed => fixed,
         })

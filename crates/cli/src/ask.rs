@@ -7,6 +7,7 @@ use tonic::Status;
 
 use crate::{
     client::{Client, answered},
+    everyday::life,
     print,
     state::State,
     suite::Addresses,
@@ -51,7 +52,7 @@ pub async fn list(state: &State) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints one convention with its life line and its ledger.
+/// Prints one convention with its versions, its life line and its ledger.
 pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
     let client = client(state)?;
     let conventions = client.conventions();
@@ -77,8 +78,18 @@ pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
         .split("/frameworkConventions/")
         .next();
     println!("programme : {}", programme.unwrap_or_default());
+    println!("{}", life::states(&convention)?);
+    if let Some(due) = life::next_due(&client, name).await? {
+        println!("à faire d'abord : {due}");
+    }
+    for warning in &convention.warnings {
+        println!("  • {} — {}", warning.reason, warning.message_fr);
+    }
     for blocker in &convention.signing_blockers {
         println!("  • {} — {}", blocker.reason, blocker.message_fr);
+    }
+    if convention.version > 0 {
+        println!("\n{}", print::versions(&client, name).await?);
     }
     println!("\n{}", print::life_line(&client, name).await?);
     println!("\n{}", print::ledger(&client, name).await?);

@@ -7,8 +7,12 @@ use nonrecours_contracts::{
         act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
+        amendment_service_client::AmendmentServiceClient,
         attachment_service_client::AttachmentServiceClient,
+        budget_service_client::BudgetServiceClient,
+        commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
+        convention_version_service_client::ConventionVersionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
@@ -112,6 +116,10 @@ clients! {
     hearings: HearingServiceClient on conventions;
     decisions: DecisionServiceClient on conventions;
     disputes: DisputeServiceClient on conventions;
+    commitments: CommitmentServiceClient on conventions;
+    budgets: BudgetServiceClient on conventions;
+    amendments: AmendmentServiceClient on conventions;
+    convention_versions: ConventionVersionServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

@@ -6,7 +6,15 @@ use clap::{Parser, Subcommand};
 use nonrecours_cli::{
     ask, attachments,
     check::{self, CheckedKind},
-    demo, issuer, programme,
+    demo,
+    everyday::{
+        budgets::{self, Budgets},
+        commitments::{self, Commitments},
+        controls::{self, Controls},
+        notices::{self, Notices},
+        reports::{self, Reports},
+    },
+    issuer, programme,
     state::{DEFAULT_STATE, State},
     up,
 };
@@ -63,6 +71,21 @@ enum Command {
         /// What the values are meant to be.
         kind: CheckedKind,
     },
+    /// Follow the commitments of operators (art. 4).
+    #[command(subcommand)]
+    Commitment(Commitments),
+    /// Plan and realise the budget of a convention, and see how far the two are apart (art. 8).
+    #[command(subcommand)]
+    Budget(Budgets),
+    /// See what was handed in, and write the accounts as a file (art. 8).
+    #[command(subcommand)]
+    Report(Reports),
+    /// Give formal notice, and see it through (art. 7).
+    #[command(subcommand)]
+    Notice(Notices),
+    /// Inspect, hear and decide (art. 8).
+    #[command(subcommand)]
+    Control(Controls),
     /// Show the indicators of a convention by public.
     Indicators {
         /// `operators/{operator}/conventions/{convention}`.
@@ -176,6 +199,41 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::List => ask::list(&State::read(&cli.state)?).await,
         Command::Show { convention } => ask::show(&State::read(&cli.state)?, &convention).await,
+        Command::Commitment(command) => {
+            println!(
+                "{}",
+                commitments::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::Budget(command) => {
+            println!(
+                "{}",
+                budgets::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::Report(command) => {
+            println!(
+                "{}",
+                reports::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::Notice(command) => {
+            println!(
+                "{}",
+                notices::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::Control(command) => {
+            println!(
+                "{}",
+                controls::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
         Command::Indicators { convention } => {
             ask::indicators(&State::read(&cli.state)?, &convention).await
         }

@@ -3,6 +3,9 @@
 use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use nonrecours_contracts::{
+    conventions::{
+        AmendmentState, ListAmendmentsRequest, ListConventionVersionsRequest, TermChange,
+    },
     feed::{Change, ListHistoryRequest},
     followup::{Figures, GetIndicatorsRequest},
     payments::{Account, ListLedgerEntriesRequest},
@@ -60,6 +63,69 @@ pub async fn life_line(client: &Client, convention: &str) -> anyhow::Result<Tabl
         ]);
     }
     Ok(table)
+}
+
+/// The versions of a convention and what each changed, then the amendments that are still open.
+pub async fn versions(client: &Client, convention: &str) -> anyhow::Result<Table> {
+    let mut table = table(&["version", "date", "ce qui change"]);
+    let mut page_token = String::new();
+    for _ in 0..MAX_PAGES {
+        let request = ListConventionVersionsRequest {
+            parent: convention.to_owned(),
+            page_size: PAGE,
+            page_token,
+        };
+        let page = answered(|| {
+            let (mut versions, request) = (client.convention_versions(), request.clone());
+            async move { versions.list_convention_versions(request).await }
+        })
+        .await?;
+        for version in &page.convention_versions {
+            let changes = match version.number {
+                1 => "convention signée".to_owned(),
+                _ => sentences(&version.changes),
+            };
+            let day = moment(version.create_time.context("a time")?.seconds)?;
+            table.add_row([version.number.to_string(), day, changes]);
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let mut page_token = String::new();
+    for _ in 0..MAX_PAGES {
+        let request = ListAmendmentsRequest {
+            parent: convention.to_owned(),
+            page_size: PAGE,
+            page_token,
+        };
+        let page = answered(|| {
+            let (mut amendments, request) = (client.amendments(), request.clone());
+            async move { amendments.list_amendments(request).await }
+        })
+        .await?;
+        for amendment in &page.amendments {
+            let state = match amendment.state() {
+                AmendmentState::Draft => "projet",
+                AmendmentState::PartlySigned => "signé par une partie",
+                _ => continue,
+            };
+            let number = format!("avenant n° {}, {state}", amendment.number);
+            table.add_row([number, String::new(), sentences(&amendment.changes)]);
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(table)
+}
+
+/// Changes as people read them, a line each.
+fn sentences(changes: &[TermChange]) -> String {
+    let sentences: Vec<_> = changes.iter().map(|it| it.sentence_fr.as_str()).collect();
+    sentences.join("\n")
 }
 
 /// The books of a convention.

@@ -88,12 +88,13 @@ pub async fn roll_up(state: &State, programme: &str, year: i32) -> anyhow::Resul
         "accompagnées",
         "droits ouverts",
         "euros par an",
+        "en retard",
     ]);
     for operator in &report.operators {
         add(&mut table, &operator.legal_name, operator.figures.as_ref())?;
     }
     add(&mut table, "ensemble", report.total.as_ref())?;
-    for column in 1..9 {
+    for column in 1..10 {
         print::align_right(&mut table, column);
     }
     println!("{table}");
@@ -115,6 +116,7 @@ fn add(table: &mut Table, label: &str, figures: Option<&RollUpFigures>) -> anyho
         figures.persons_supported.to_string(),
         figures.entitlements_opened.to_string(),
         money(figures.yearly_amount_opened.as_ref())?.french(),
+        figures.overdue_commitments.to_string(),
     ]);
     Ok(())
 }

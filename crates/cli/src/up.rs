@@ -75,26 +75,7 @@ async fn present(suite: &Suite, path: &Path) -> anyhow::Result<crate::state::Sta
         clock: Arc::clone(&suite.clock),
     };
     let (operator, convention) = prepare(cast).await?;
-    let mut tokens = BTreeMap::new();
-    for role in Role::ALL {
-        if role == Role::PeerService {
-            continue;
-        }
-        let bound = matches!(role, Role::OperatorAgent | Role::OperatorManager);
-        let token = suite.issuer.token(&TokenSpec {
-            operator: bound.then_some(operator),
-            ttl: TOKEN_TTL,
-            ..TokenSpec::new(format!("{}@nonrecours.example", role.as_str()), [role])
-        })?;
-        tokens.insert(role.as_str().to_owned(), token);
-    }
-    let state = State {
-        conventions: suite.addresses.conventions.clone(),
-        followup: suite.addresses.followup.clone(),
-        payments: suite.addresses.payments.clone(),
-        convention: convention.clone(),
-        tokens,
-    };
+    let state = describe(suite, operator, &convention)?;
     let file = state.write(path)?;
     println!("\nLa suite répond :");
     println!("  conventions  {}", state.conventions);
@@ -118,6 +99,30 @@ async fn present(suite: &Suite, path: &Path) -> anyhow::Result<crate::state::Sta
     println!("  {program} indicators {convention}");
     println!("\nCtrl-C arrête tout.");
     Ok(file)
+}
+
+/// What the other commands need to know of a suite: addresses, and a token per role, those of the operator for its own.
+pub fn describe(suite: &Suite, operator: OperatorId, convention: &str) -> anyhow::Result<State> {
+    let mut tokens = BTreeMap::new();
+    for role in Role::ALL {
+        if role == Role::PeerService {
+            continue;
+        }
+        let bound = matches!(role, Role::OperatorAgent | Role::OperatorManager);
+        let token = suite.issuer.token(&TokenSpec {
+            operator: bound.then_some(operator),
+            ttl: TOKEN_TTL,
+            ..TokenSpec::new(format!("{}@nonrecours.example", role.as_str()), [role])
+        })?;
+        tokens.insert(role.as_str().to_owned(), token);
+    }
+    Ok(State {
+        conventions: suite.addresses.conventions.clone(),
+        followup: suite.addresses.followup.clone(),
+        payments: suite.addresses.payments.clone(),
+        convention: convention.to_owned(),
+        tokens,
+    })
 }
 
 /// Plays the first steps of the journey, today, unless the databases hold a convention already.

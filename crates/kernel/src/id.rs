@@ -230,6 +230,8 @@ kinds! {
     Commitment => CommitmentId,
     /// Kind of a file under a convention (pièce jointe).
     Attachment => AttachmentId,
+    /// Kind of an amendment of a convention (avenant).
+    Amendment => AmendmentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

@@ -250,6 +250,68 @@ resource_name! {
 }
 
 resource_name! {
+    /// An amendment of a convention.
+    AmendmentName =
+        "operators/{operator}/conventions/{convention}/amendments/{amendment}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        amendment: Amendment in "amendments"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+/// A version of the terms of a convention, by its number.
+///
+/// `operators/{operator}/conventions/{convention}/versions/{version}`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConventionVersionName {
+    /// The convention.
+    pub convention: ConventionName,
+    /// The number after `versions/`, from 1.
+    pub version: i32,
+}
+
+impl ConventionVersionName {
+    /// The shape of the name, with its variables in braces.
+    pub const PATTERN: &'static str =
+        "operators/{operator}/conventions/{convention}/versions/{version}";
+}
+
+impl fmt::Display for ConventionVersionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/versions/{}", self.convention, self.version)
+    }
+}
+
+impl FromStr for ConventionVersionName {
+    type Err = Invalid;
+
+    /// Refused with `RESOURCE_NAME_INVALID` when the text has another shape, or the number another spelling.
+    fn from_str(value: &str) -> Result<Self, Invalid> {
+        let read = || {
+            let (convention, version) = value.rsplit_once("/versions/")?;
+            let name = Self {
+                convention: convention.parse().ok()?,
+                version: version.parse().ok().filter(|version| *version > 0)?,
+            };
+            (version == name.version.to_string()).then_some(name)
+        };
+        read().ok_or_else(|| {
+            Invalid::new(
+                "RESOURCE_NAME_INVALID",
+                format!("the resource name must look like {}", Self::PATTERN),
+                format!(
+                    "Le nom de ressource doit avoir la forme {}, où la version est un nombre à partir de 1 et les \
+                     autres variables sont des UUID.",
+                    Self::PATTERN
+                ),
+            )
+        })
+    }
+}
+
+resource_name! {
     /// The budget of a convention: there is at most one.
     BudgetName = "operators/{operator}/conventions/{convention}/budget" {
         operator: Operator in "operators",

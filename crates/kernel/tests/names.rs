@@ -83,6 +83,19 @@ proptest! {
             AttachmentName { operator, convention, attachment: Id::from_uuid(c) },
             AttachmentName::PATTERN,
         );
+        roundtrip(
+            AmendmentName { operator, convention, amendment: Id::from_uuid(c) },
+            AmendmentName::PATTERN,
+        );
+        let convention_name = ConventionName { operator, convention };
+        roundtrip(
+            ConventionVersionName { convention: convention_name, version: 12 },
+            ConventionVersionName::PATTERN,
+        );
+        for version in ["0", "-1", "+1", "01", "1.0", "", "9999999999"] {
+            let wrong = format!("{convention_name}/versions/{version}").parse::<ConventionVersionName>();
+            assert_eq!(wrong.unwrap_err().reason, "RESOURCE_NAME_INVALID", "{version}");
+        }
         roundtrip(PaymentPlanName { operator, convention }, PaymentPlanName::PATTERN);
         roundtrip(
             InstalmentName { operator, convention, instalment: Id::from_uuid(c) },

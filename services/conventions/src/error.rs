@@ -78,6 +78,11 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::AmicableStepMissing
         | Refusal::DisputeInCourt
         | Refusal::DisputeClosed
+        | Refusal::AmendmentNotDraft
+        | Refusal::AmendmentNotOpen
+        | Refusal::AmendmentOpen
+        | Refusal::ActionsCompleted
+        | Refusal::CommitmentReleased
         | Refusal::CommitmentDone
         | Refusal::CommitmentWithoutEvidence
         | Refusal::BudgetFixed

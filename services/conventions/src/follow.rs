@@ -2,10 +2,11 @@
 
 use nonrecours_contracts::{
     feed::Change,
+    google::r#type::Money as Amount,
     payments::{PaymentPlan, PaymentPlanState},
 };
 use nonrecours_feed::{Handler, snapshot};
-use nonrecours_kernel::ConventionName;
+use nonrecours_kernel::{ConventionName, Money};
 use nonrecours_pg::Tx;
 use nonrecours_rpc::{Failure, convert::money, field};
 use prost::Name as _;
@@ -16,7 +17,6 @@ use crate::{
         domain::{Learned, Plan},
     },
     error::Error,
-    programme,
 };
 
 /// Applies the changes of `payments`.
@@ -38,26 +38,25 @@ impl Handler for Payments {
 
 async fn learn(tx: &mut Tx, reported: &PaymentPlan) -> Result<(), Error> {
     let name: ConventionName = field("convention", &reported.convention)?;
+    let convention = convention::store::lock(tx, &name).await?;
+    // A plan of another grant than the one in force does not know of the amendment yet.
+    let current = amount(reported.grant_amount.as_ref())? == convention.terms.grant;
     let plan = Plan {
         revision: reported.revision,
-        paid: money(reported.paid_amount.as_ref())
-            .map_err(|_| Failure::bug("a payment plan without the sum paid"))?,
-        settled: reported.state() == PaymentPlanState::Settled,
+        paid: amount(reported.paid_amount.as_ref())?,
+        settled: current && reported.state() == PaymentPlanState::Settled,
     };
-    let convention = convention::store::lock(tx, &name).await?;
+    let before = convention.weight();
     match convention.learn(plan, tx.now())? {
         Learned::Known => Ok(()),
-        Learned::Noted(convention) => convention::store::update_state(tx, &convention).await,
-        Learned::Changed {
-            convention,
-            kind,
-            difference,
-        } => {
-            convention::store::update_state(tx, &convention).await?;
-            let terms = &convention.terms;
-            let programme = terms.framework_convention.parent();
-            programme::store::pay_envelope(tx, &programme, terms.budget_year, difference).await?;
+        Learned::Noted(convention) => convention::store::advance(tx, before, &convention).await,
+        Learned::Changed { convention, kind } => {
+            convention::store::advance(tx, before, &convention).await?;
             convention::rpc::record(tx, kind, &convention).await
         }
     }
+}
+
+fn amount(given: Option<&Amount>) -> Result<Money, Failure> {
+    money(given).map_err(|_| Failure::bug("a payment plan with an amount that is not one"))
 }

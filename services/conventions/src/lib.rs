@@ -8,6 +8,7 @@ mod act;
 mod activity_report;
 mod agenda;
 mod attachment;
+mod amendment;
 mod budget;
 mod commitment;
 mod config;
@@ -30,6 +31,7 @@ mod refusal;
 mod state_funding;
 mod stored;
 mod text;
+mod version;
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_files::Files;
@@ -41,11 +43,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
     attachment::rpc::Attachments, budget::rpc::Budgets, commitment::rpc::Commitments,
+    amendment::rpc::Amendments, budget::rpc::Budgets, commitment::rpc::Commitments,
     convention::rpc::Conventions, decision::rpc::Decisions, dispute::rpc::Disputes,
     formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
     hearing::rpc::Hearings, identifier::Identifiers, inspection::rpc::Inspections,
     open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
     programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
+    version::rpc::ConventionVersions,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -102,6 +106,8 @@ pub async fn serve(
             .add(Hearings::server(db.clone(), ids.clone()))
             .add(Decisions::server(db.clone(), ids.clone()))
             .add(Disputes::server(db.clone(), ids.clone()))
+            .add(Amendments::server(db.clone(), ids.clone()))
+            .add(ConventionVersions::server(db.clone()))
             .add(Identifiers::server())
             .add(Commitments::server(db.clone()))
             .add(Budgets::server(db.clone()))

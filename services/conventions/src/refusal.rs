@@ -145,6 +145,16 @@ pub enum Refusal {
     AttachmentCited,
     /// The convention has as many attachments as it may.
     TooManyAttachments,
+    /// Object, terms and acts of an amendment change only while nobody has signed it.
+    AmendmentNotDraft,
+    /// The amendment is in force or withdrawn.
+    AmendmentNotOpen,
+    /// Another amendment of the convention is open.
+    AmendmentOpen,
+    /// What the actions were to be is past changing.
+    ActionsCompleted,
+    /// An amendment has released the operator of the commitment, or words it anew.
+    CommitmentReleased,
 }
 
 /// Refuses a day before what it follows, or in the future.
@@ -205,6 +215,11 @@ impl Refusal {
             Self::AttachmentCited => "ATTACHMENT_CITED",
             Self::TooManyAttachments => "TOO_MANY_ATTACHMENTS",
             Self::DisputeClosed => "DISPUTE_CLOSED",
+            Self::AmendmentNotDraft => "AMENDMENT_NOT_DRAFT",
+            Self::AmendmentNotOpen => "AMENDMENT_NOT_OPEN",
+            Self::AmendmentOpen => "AMENDMENT_OPEN",
+            Self::ActionsCompleted => "ACTIONS_COMPLETED",
+            Self::CommitmentReleased => "COMMITMENT_RELEASED",
             Self::CommitmentDone => "COMMITMENT_DONE",
             Self::CommitmentWithoutEvidence => "COMMITMENT_WITHOUT_EVIDENCE",
             Self::BudgetFixed => "BUDGET_FIXED",
@@ -486,6 +501,27 @@ impl Refusal {
                     "Cette convention a déjà {MAX_ATTACHMENTS} pièces, le maximum : réunissez plusieurs documents en un \
                      seul, ou adressez-vous au programme."
                 ),
+            Self::AmendmentNotDraft => Text::new(
+                "The amendment is past this step: it changes only while nobody has signed it.",
+                "L'avenant n'en est plus là : il ne se modifie que tant que personne ne l'a signé. Abandonnez-le et \
+                 rédigez-en un autre s'il le faut.",
+            ),
+            Self::AmendmentNotOpen => Text::new(
+                "The amendment is in force or withdrawn.",
+                "Cet avenant est déjà en vigueur, ou abandonné.",
+            ),
+            Self::AmendmentOpen => Text::new(
+                "Another amendment of the convention is open.",
+                "Un autre avenant de cette convention est en cours : faites-le signer, modifiez-le ou abandonnez-le.",
+            ),
+            Self::ActionsCompleted => Text::new(
+                "The actions are done: publics, objectives, commitments and indicative end are past changing.",
+                "Les actions sont achevées (art. 5) : publics, objectifs, engagements et fin indicative ne se modifient \
+                 plus.",
+            ),
+            Self::CommitmentReleased => Text::new(
+                "An amendment has released the operator of this commitment, or words it anew.",
+                "Un avenant a levé cet engagement, ou l'a formulé autrement : celui-ci n'est plus dû.",
             ),
             Self::CommitmentDone => Text::new(
                 "The commitment is validated already: reopen it first.",

@@ -1,6 +1,6 @@
 //! Authorising acts, their transmission, and when they become enforceable (art. L2131-1 CGCT).
 
-use nonrecours_kernel::{ActId, ActName};
+use nonrecours_kernel::{ActId, ActName, AmendmentId};
 use time::{Date, OffsetDateTime};
 
 use crate::{convention::party::Party, refusal::Refusal};
@@ -12,6 +12,8 @@ pub struct Act {
     pub name: ActName,
     /// Party it empowers.
     pub party: Party,
+    /// The amendment it authorises; none: the convention itself.
+    pub amendment: Option<AmendmentId>,
     /// Number given by the transmission; its date is that of the decision.
     pub act_id: ActId,
     /// Its way to the prefecture.

@@ -13,6 +13,7 @@ fn act() -> Act {
         name: format!("operators/{id}/conventions/{id}/acts/{id}")
             .parse()
             .unwrap(),
+        amendment: None,
         party: Party::Operator,
         act_id: "062-216202630-20250929-25D045-DE".parse().unwrap(),
         transmission: Transmission::ToTransmit,

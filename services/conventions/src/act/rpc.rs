@@ -6,7 +6,9 @@ use nonrecours_contracts::conventions::{
     RecordActTransmissionFailureRequest, RecordActTransmissionRequest,
     act_service_server::{ActService, ActServiceServer},
 };
-use nonrecours_kernel::{ActId, ActName, ConventionName, IdSource, Invalid, paris_date};
+use nonrecours_kernel::{
+    ActId, ActName, AmendmentName, ConventionName, IdSource, Invalid, paris_date,
+};
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{
     Check, Failure, Page,
@@ -23,7 +25,8 @@ use super::{
     wire::{message, publicity},
 };
 use crate::{
-    convention::{self, party::Party, wire::party},
+    amendment::{self, domain::Amendment},
+    convention::{self, domain::Convention, party::Party, wire::party},
     error::Error,
     text::{in_future, required, text},
 };
@@ -34,8 +37,15 @@ pub struct Acts {
     ids: IdSource,
 }
 
+/// What changes when the blank date of a signatory is filled; nothing when it was there.
+enum Filled {
+    Convention(Option<Convention>),
+    Amendment(Option<Amendment>),
+}
+
 struct Record {
     party: Party,
+    amendment: Option<AmendmentName>,
     act_id: ActId,
     transmission: Option<Date>,
     publication: Option<Publication>,
@@ -61,7 +71,22 @@ impl Acts {
         let programme = convention.terms.framework_convention.parent();
         let sirens = convention::store::sirens(&mut tx, &programme, &parent.parent()).await?;
         let decision = (command.act_id.siren(), command.act_id.date());
-        let filled = convention.authorise(command.party, decision, &sirens, now)?;
+        let filled = match &command.amendment {
+            None => {
+                let filled = convention
+                    .clone()
+                    .authorise(command.party, decision, &sirens, now)?;
+                Filled::Convention(filled)
+            }
+            Some(name) if name.parent() != parent => {
+                return Err(Failure::not_found(name).into());
+            }
+            Some(name) => {
+                let amendment = amendment::store::lock(&mut tx, name).await?;
+                let filled = amendment.authorise(command.party, decision, &sirens, now)?;
+                Filled::Amendment(filled)
+            }
+        };
         let act = Act {
             name: ActName {
                 operator: parent.operator,
@@ -69,6 +94,7 @@ impl Acts {
                 act: self.ids.next(),
             },
             party: command.party,
+            amendment: command.amendment.map(|name| name.amendment),
             act_id: command.act_id,
             transmission: command
                 .transmission
@@ -81,9 +107,16 @@ impl Acts {
             update_time: now,
         };
         store::insert(&mut tx, &act).await?;
-        if let Some(convention) = filled {
-            convention::store::update_terms(&mut tx, &convention).await?;
-            convention::rpc::record(&mut tx, "convention.updated", &convention).await?;
+        match filled {
+            Filled::Convention(Some(convention)) => {
+                convention::store::update_terms(&mut tx, &convention).await?;
+                convention::rpc::record(&mut tx, "convention.updated", &convention).await?;
+            }
+            Filled::Amendment(Some(filled)) => {
+                amendment::store::update(&mut tx, &filled).await?;
+                amendment::rpc::record(&mut tx, "amendment.updated", &convention, &filled).await?;
+            }
+            Filled::Convention(None) | Filled::Amendment(None) => {}
         }
         finish(tx, &request, "act.recorded", &act).await
     }
@@ -360,8 +393,13 @@ fn command(request: &CreateActRequest, today: Date) -> Result<Record, Failure> {
                 reference,
             })
         });
+        let amendment = match act.amendment.as_str() {
+            "" => Some(None),
+            name => check.parse("act.amendment", name).map(Some),
+        };
         Some(Record {
             party: party?,
+            amendment: amendment?,
             act_id: act_id?,
             transmission: transmission?,
             publication: publication?,

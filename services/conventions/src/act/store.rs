@@ -1,6 +1,6 @@
 //! Acts in the database.
 
-use nonrecours_kernel::{ActName, ConventionName, Id, Text};
+use nonrecours_kernel::{ActName, AmendmentName, ConventionName, Id, Text};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
@@ -18,8 +18,8 @@ pub async fn insert(tx: &mut Tx, act: &Act) -> Result<(), Error> {
     let inserted = sqlx::query!(
         "INSERT INTO act (operator_id, convention_id, act_record_id, party, act_id, decision_date, transmission_date,
                           publication_date, transmission_state, publicity, publication_reference, revision, create_time,
-                          update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                          update_time, amendment_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         act.name.operator.uuid(),
         act.name.convention.uuid(),
         act.name.act.uuid(),
@@ -33,7 +33,8 @@ pub async fn insert(tx: &mut Tx, act: &Act) -> Result<(), Error> {
         act.publication.as_ref().and_then(|it| it.reference.as_deref()),
         act.revision,
         act.create_time,
-        act.update_time
+        act.update_time,
+        act.amendment.map(|amendment| amendment.uuid())
     )
     .execute(tx.conn())
     .await;
@@ -116,7 +117,7 @@ pub async fn update(tx: &mut Tx, act: &Act) -> Result<(), Error> {
     Ok(())
 }
 
-/// Acts of a convention after one, oldest first.
+/// Acts of a convention and of its amendments after one, oldest first.
 pub async fn list(
     tx: &mut Tx,
     convention: &ConventionName,
@@ -141,7 +142,7 @@ pub async fn list(
         .collect::<Result<_, _>>()?)
 }
 
-/// The acts of each convention, in the order of the conventions.
+/// The acts of each convention itself, in the order of the conventions.
 pub async fn of_conventions(
     tx: &mut Tx,
     conventions: &[ConventionName],
@@ -158,7 +159,8 @@ pub async fn of_conventions(
         Row,
         "SELECT act.* FROM act
          JOIN UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
-              USING (operator_id, convention_id)",
+              USING (operator_id, convention_id)
+         WHERE act.amendment_id IS NULL",
         &operators,
         &ids
     )
@@ -188,6 +190,29 @@ pub async fn of_convention(
     Ok(acts.pop().unwrap_or_default())
 }
 
+/// The acts of one amendment.
+pub async fn of_amendment(
+    tx: &mut Tx,
+    name: &AmendmentName,
+) -> Result<ByParty<Option<Act>>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM act WHERE operator_id = $1 AND convention_id = $2 AND amendment_id = $3",
+        name.operator.uuid(),
+        name.convention.uuid(),
+        name.amendment.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut acts = ByParty::default();
+    for row in rows {
+        let act = Act::try_from(row)?;
+        let party = act.party;
+        *acts.get_mut(party) = Some(act);
+    }
+    Ok(acts)
+}
+
 struct Row {
     operator_id: Uuid,
     convention_id: Uuid,
@@ -208,6 +233,7 @@ struct Row {
     failure_reason: Option<String>,
     publicity: Option<String>,
     publication_reference: Option<String>,
+    amendment_id: Option<Uuid>,
 }
 
 impl Row {
@@ -270,6 +296,7 @@ impl TryFrom<Row> for Act {
                 act: Id::from_uuid(row.act_record_id),
             },
             party: one_of(&Party::ALL, Party::as_str, &row.party)?,
+            amendment: row.amendment_id.map(Id::from_uuid),
             act_id: parse(&row.act_id)?,
             transmission: row.transmission()?,
             publication: row.publication()?,

@@ -1,6 +1,7 @@
 //! Between the contract's messages and an act.
 
 use nonrecours_contracts::conventions as wire;
+use nonrecours_kernel::AmendmentName;
 use nonrecours_rpc::{
     convert::{to_date, to_timestamp},
     etag,
@@ -55,6 +56,17 @@ pub fn message(act: &Act) -> wire::Act {
             .and_then(|publication| publication.reference.clone())
             .unwrap_or_default(),
         enforceability: enforceability.map(to_enforceability),
+        amendment: act
+            .amendment
+            .map(|amendment| {
+                AmendmentName {
+                    operator: act.name.operator,
+                    convention: act.name.convention,
+                    amendment,
+                }
+                .to_string()
+            })
+            .unwrap_or_default(),
     }
 }
 

@@ -302,8 +302,9 @@ impl ActivityReports {
         store::update(&mut tx, &report).await?;
         version::answer(&mut tx, &name, Verdict::Accepted).await?;
         let spent = report.content.spent;
+        let before = convention.weight();
         let convention = convention.accept_report(name.activity_report, spent, tx.now())?;
-        convention::store::update_state(&mut tx, &convention).await?;
+        convention::store::advance(&mut tx, before, &convention).await?;
         convention::rpc::record(&mut tx, "convention.report_accepted", &convention).await?;
         finish(tx, &request, "activity_report.accepted", &report).await
     }

@@ -124,7 +124,7 @@ pub async fn list(
     .await?;
     Ok(rows
         .into_iter()
-        .map(message)
+        .map(|row| message(name, row))
         .collect::<Result<_, pg::Error>>()?)
 }
 
@@ -139,7 +139,7 @@ struct Row {
     correction: Option<String>,
 }
 
-fn message(row: Row) -> Result<wire::ActivityReportVersion, pg::Error> {
+fn message(name: &ActivityReportName, row: Row) -> Result<wire::ActivityReportVersion, pg::Error> {
     let state = match row.verdict.as_deref() {
         None => wire::ActivityReportState::Submitted,
         Some("RETURNED") => wire::ActivityReportState::Returned,
@@ -147,6 +147,7 @@ fn message(row: Row) -> Result<wire::ActivityReportVersion, pg::Error> {
         Some(verdict) => return Err(damaged(format_args!("a verdict {verdict}"))),
     };
     Ok(wire::ActivityReportVersion {
+        name: format!("{name}/versions/{}", row.version_number),
         number: row.version_number,
         activity_report: Some(report(&row.report, row.version_number)?),
         submit_time: Some(to_timestamp(row.submit_time)),

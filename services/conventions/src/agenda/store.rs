@@ -145,7 +145,7 @@ async fn commitments(tx: &mut Tx, whose: &Whose) -> Result<Vec<CommitmentFacts>,
         "SELECT operator_id, convention_id, commitment_id, text, due_date, commitment.state
          FROM commitment
          JOIN convention USING (operator_id, convention_id)
-         WHERE commitment.state <> 'DONE' AND convention.state IN ('IN_FORCE', 'COMPLETED')
+         WHERE commitment.state IN ('PENDING', 'EVIDENCED') AND convention.state IN ('IN_FORCE', 'COMPLETED')
            AND ($1::uuid IS NULL OR programme_id = $1) AND ($2::uuid IS NULL OR operator_id = $2)
          ORDER BY commitment_id LIMIT $3",
         whose.programme.map(|programme| programme.uuid()),

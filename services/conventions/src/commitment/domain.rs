@@ -1,4 +1,5 @@
-//! The life of a commitment: PENDING -> EVIDENCED -> DONE, and back to PENDING when it is reopened.
+//! The life of a commitment: PENDING -> EVIDENCED -> DONE, and back to PENDING when it is reopened; RELEASED when an
+//! amendment leaves it out.
 
 use nonrecours_kernel::CommitmentName;
 use time::{Date, Duration, OffsetDateTime};
@@ -23,7 +24,7 @@ pub struct Commitment {
     pub state: State,
     /// Counts the changes from 1.
     pub revision: i64,
-    /// When its convention came into force.
+    /// When its convention, or the amendment that added it, came into force.
     pub create_time: OffsetDateTime,
     /// When it last changed.
     pub update_time: OffsetDateTime,
@@ -51,6 +52,8 @@ pub enum State {
         /// Subject of the token that validated it.
         by: String,
     },
+    /// Left out by an amendment before it was done: not due any more.
+    Released,
 }
 
 /// How a commitment was kept.
@@ -73,13 +76,14 @@ impl State {
             Self::Pending { .. } => "PENDING",
             Self::Evidenced { .. } => "EVIDENCED",
             Self::Done { .. } => "DONE",
+            Self::Released => "RELEASED",
         }
     }
 
     /// The evidence given.
     pub const fn evidence(&self) -> Option<&Evidence> {
         match self {
-            Self::Pending { .. } => None,
+            Self::Pending { .. } | Self::Released => None,
             Self::Evidenced { evidence } | Self::Done { evidence, .. } => Some(evidence),
         }
     }
@@ -88,7 +92,11 @@ impl State {
 impl Commitment {
     /// Whether it is late on that day.
     pub fn overdue(&self, today: Date) -> bool {
-        !matches!(self.state, State::Done { .. }) && self.due < today
+        let awaited = match self.state {
+            State::Pending { .. } | State::Evidenced { .. } => true,
+            State::Done { .. } | State::Released => false,
+        };
+        awaited && self.due < today
     }
 
     /// Day from which a reminder is due.
@@ -131,6 +139,7 @@ impl Commitment {
     pub fn reopen(self, reason: String, now: OffsetDateTime) -> Result<Self, Refusal> {
         match self.state {
             State::Pending { .. } => Err(Refusal::CommitmentWithoutEvidence),
+            State::Released => Err(Refusal::CommitmentReleased),
             State::Evidenced { .. } | State::Done { .. } => Ok(self.changed(
                 State::Pending {
                     reopened: Some(reason),
@@ -140,10 +149,41 @@ impl Commitment {
         }
     }
 
+    /// Whether it is what these words ask.
+    pub fn covers(&self, code: &str, text: &str) -> bool {
+        let stands = !matches!(self.state, State::Released);
+        stands && self.code == code && self.text == text
+    }
+
+    /// What an amendment makes of it that lets it stand or not, and moves the indicative end from one day to another:
+    /// nothing when it goes on as it was. PENDING, EVIDENCED -> RELEASED when it does not stand; what is done stays done.
+    pub fn amend(
+        self,
+        stands: bool,
+        (end, new_end): (Date, Date),
+        now: OffsetDateTime,
+    ) -> Option<Self> {
+        match self.state {
+            State::Done { .. } | State::Released => None,
+            State::Pending { .. } | State::Evidenced { .. } if !stands => {
+                Some(self.changed(State::Released, now))
+            }
+            // A day of its own stays.
+            State::Pending { .. } | State::Evidenced { .. } => {
+                let state = self.state.clone();
+                (self.due == end && end != new_end).then(|| Self {
+                    due: new_end,
+                    ..self.changed(state, now)
+                })
+            }
+        }
+    }
+
     const fn open(&self) -> Result<(), Refusal> {
         match self.state {
             State::Pending { .. } | State::Evidenced { .. } => Ok(()),
             State::Done { .. } => Err(Refusal::CommitmentDone),
+            State::Released => Err(Refusal::CommitmentReleased),
         }
     }
 
@@ -207,20 +247,59 @@ mod tests {
         assert!(!done.overdue(date!(2025 - 01 - 01)));
     }
 
+    #[test]
+    fn an_amendment_moves_it_with_the_end_or_releases_it() {
+        let (end, later) = (date!(2025 - 12 - 31), date!(2026 - 06 - 30));
+        let pending = commitment();
+        assert_eq!(pending.clone().amend(true, (end, end), START), None);
+        let moved = pending.clone().amend(true, (end, later), START);
+        assert_eq!(moved.unwrap().due, later);
+        let own_day = Commitment {
+            due: date!(2025 - 11 - 15),
+            ..pending.clone()
+        };
+        assert_eq!(own_day.amend(true, (end, later), START), None);
+        assert!(pending.covers("MISSIONS", &pending.text));
+        assert!(!pending.covers("MISSIONS", "Autrement."));
+        let released = pending.clone().amend(false, (end, end), START).unwrap();
+        assert!(!released.overdue(date!(2030 - 01 - 01)));
+        assert!(!released.covers("MISSIONS", &pending.text));
+        assert_eq!(
+            released.clone().record(evidence(), START),
+            Err(Refusal::CommitmentReleased)
+        );
+        assert_eq!(
+            released.reopen("Encore dû.".into(), START),
+            Err(Refusal::CommitmentReleased)
+        );
+        let done = pending
+            .record(evidence(), START)
+            .and_then(|evidenced| evidenced.validate("officer", START))
+            .unwrap();
+        assert_eq!(done.amend(false, (end, later), START), None);
+    }
+
     proptest! {
         /// Any sequence of commands: what is refused leaves the state as it was, what is done counts one revision, and
         /// nothing is DONE that was not evidenced just before.
         #[test]
-        fn any_sequence_of_commands_leaves_a_legal_state(commands in prop::collection::vec(0..4_u8, 0..30)) {
+        fn any_sequence_of_commands_leaves_a_legal_state(commands in prop::collection::vec(0..5_u8, 0..30)) {
             let mut held = commitment();
             for command in commands {
+                let end = date!(2025 - 12 - 31);
                 let next = match command {
+                    4 => held
+                        .clone()
+                        .amend(false, (end, end), START)
+                        .ok_or(Refusal::CommitmentDone),
                     0 => held.clone().record(evidence(), START),
                     1 => held.clone().validate("officer", START),
                     2 => held.clone().reopen("Preuve illisible.".into(), START),
                     _ => held.clone().reschedule(date!(2026 - 01 - 31), START),
                 };
                 let legal = match (&held.state, command) {
+                    (State::Pending { .. } | State::Evidenced { .. }, 4) => true,
+                    (_, 4) | (State::Released, _) => false,
                     (State::Done { .. }, _) => command == 2,
                     (State::Pending { .. }, _) => command == 0 || command == 3,
                     (State::Evidenced { .. }, _) => true,

@@ -10,10 +10,10 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_kernel::{
-    AttachmentName, Caller, CommitmentName, ConventionName, Invalid, OperatorName, ProgrammeId,
-    ProgrammeName, Scope, Violation, french_date, paris_date,
+    AttachmentName, Caller, CommitmentName, ConventionName, IdSource, Invalid, OperatorName,
+    ProgrammeId, ProgrammeName, Scope, Violation, french_date, paris_date,
 };
-use nonrecours_pg::{Change, Db, Tx};
+use nonrecours_pg::{Change, Db, Entry, Tx};
 use nonrecours_rpc::{
     Check, Failure, Page,
     convert::{date, to_date, to_timestamp},
@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     attachment::{self, domain::reference},
+    convention::{domain::Convention, terms::Terms},
     error::Error,
     text::text,
 };
@@ -258,6 +259,51 @@ impl CommitmentService for Commitments {
     }
 }
 
+/// Lets the commitments follow an amendment: those of before move with the indicative end or are released, and what is
+/// worded for the first time is followed.
+pub async fn amend(
+    tx: &mut Tx,
+    before: &Terms,
+    amended: &Convention,
+    ids: &IdSource,
+) -> Result<(), Error> {
+    let (terms, now) = (&amended.terms, tx.now());
+    let ends = (before.indicative_end, terms.indicative_end);
+    let held = store::lock_all(tx, &amended.name).await?;
+    let worded: Vec<_> = terms
+        .commitments
+        .iter()
+        .filter(|worded| !held.iter().any(|it| it.covers(&worded.code, &worded.text)))
+        .collect();
+    let mut entries = Vec::new();
+    for commitment in held {
+        let mut agreed = terms.commitments.iter();
+        let stands = agreed.any(|worded| commitment.covers(&worded.code, &worded.text));
+        let Some(commitment) = commitment.amend(stands, ends, now) else {
+            continue;
+        };
+        store::update(tx, &commitment).await?;
+        let kind = match commitment.state {
+            State::Released => "commitment.released",
+            _ => "commitment.rescheduled",
+        };
+        let name = commitment.name.to_string();
+        let message = message(&commitment, paris_date(now));
+        entries.push(Entry::new(change(kind, &commitment, &name), &message));
+    }
+    tx.record_all(&entries).await?;
+    store::follow(tx, amended, &worded, ids).await
+}
+
+fn change<'a>(kind: &'static str, commitment: &Commitment, name: &'a str) -> Change<'a> {
+    Change {
+        kind,
+        operator: Some(commitment.name.operator),
+        name,
+        revision: commitment.revision,
+    }
+}
+
 async fn finish<Q: Mutation>(
     tx: Tx,
     request: &Q,
@@ -265,14 +311,10 @@ async fn finish<Q: Mutation>(
     commitment: &Commitment,
 ) -> Result<wire::Commitment, Error> {
     let name = commitment.name.to_string();
-    let change = Change {
-        kind,
-        operator: Some(commitment.name.operator),
-        name: &name,
-        revision: commitment.revision,
-    };
     let message = message(commitment, paris_date(tx.now()));
-    Ok(tx.finish(request, change, message).await?)
+    Ok(tx
+        .finish(request, change(kind, commitment, &name), message)
+        .await?)
 }
 
 /// Whose commitments are listed.
@@ -328,7 +370,7 @@ fn since(commitment: &Commitment, due: Date) -> Result<(), Failure> {
 fn message(commitment: &Commitment, today: Date) -> wire::Commitment {
     let (validate_time, validated_by, reopen_reason) = match &commitment.state {
         State::Pending { reopened } => (None, "", reopened.as_deref().unwrap_or_default()),
-        State::Evidenced { .. } => (None, "", ""),
+        State::Evidenced { .. } | State::Released => (None, "", ""),
         State::Done { time, by, .. } => (Some(*time), by.as_str(), ""),
     };
     wire::Commitment {
@@ -341,6 +383,7 @@ fn message(commitment: &Commitment, today: Date) -> wire::Commitment {
             State::Pending { .. } => wire::CommitmentState::Pending,
             State::Evidenced { .. } => wire::CommitmentState::Evidenced,
             State::Done { .. } => wire::CommitmentState::Done,
+            State::Released => wire::CommitmentState::Released,
         }
         .into(),
         overdue: commitment.overdue(today),

@@ -7,7 +7,12 @@ use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::domain::{Commitment, Evidence, REMINDER_BEFORE, State};
-use crate::{convention::domain::Convention, error::Error, stored::damaged};
+use crate::{
+    convention::{domain::Convention, terms::Commitment as Worded},
+    error::Error,
+    refusal::Refusal,
+    stored::damaged,
+};
 
 /// Overdue commitments shown with a report, at most; a convention words 50 at most.
 const MAX_OVERDUE: i64 = 200;
@@ -47,9 +52,13 @@ impl Due {
     }
 }
 
-/// Follows what a convention coming into force words: one commitment each, due on its indicative end.
-pub async fn follow(tx: &mut Tx, convention: &Convention, ids: &IdSource) -> Result<(), Error> {
-    let worded = &convention.terms.commitments;
+/// Follows what a convention, or its amendment, coming into force words: one commitment each, due on the indicative end.
+pub async fn follow(
+    tx: &mut Tx,
+    convention: &Convention,
+    worded: &[&Worded],
+    ids: &IdSource,
+) -> Result<(), Error> {
     let made: Vec<Uuid> = worded
         .iter()
         .map(|_| ids.next::<nonrecours_kernel::id::Commitment>().uuid())
@@ -103,6 +112,22 @@ pub async fn lock(tx: &mut Tx, name: &CommitmentName) -> Result<Commitment, Erro
     Ok(row.ok_or_else(|| Failure::not_found(name))?.try_into()?)
 }
 
+/// Locks the commitments of a convention and reads them.
+pub async fn lock_all(tx: &mut Tx, convention: &ConventionName) -> Result<Vec<Commitment>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM commitment WHERE operator_id = $1 AND convention_id = $2 ORDER BY commitment_id FOR UPDATE",
+        convention.operator.uuid(),
+        convention.convention.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(Commitment::try_from)
+        .collect::<Result<_, _>>()?)
+}
+
 /// Commitments after one, oldest first.
 pub async fn list(
     tx: &mut Tx,
@@ -118,7 +143,7 @@ pub async fn list(
          WHERE ($1::uuid IS NULL OR operator_id = $1) AND ($2::uuid IS NULL OR convention_id = $2)
            AND ($3::uuid IS NULL OR commitment_id > $3)
            -- What is due is due under a convention that runs: an ended one asks for nothing more.
-           AND ($4::date IS NULL OR (commitment.state <> 'DONE' AND due_date <= $4
+           AND ($4::date IS NULL OR (commitment.state IN ('PENDING', 'EVIDENCED') AND due_date <= $4
                                      AND convention.state IN ('IN_FORCE', 'COMPLETED')))
            AND ($5::date IS NULL OR due_date >= $5)
            AND ($6::uuid IS NULL OR programme_id = $6)
@@ -148,7 +173,7 @@ pub async fn overdue(
     let rows = sqlx::query_as!(
         Row,
         "SELECT * FROM commitment
-         WHERE operator_id = $1 AND convention_id = $2 AND state <> 'DONE' AND due_date < $3
+         WHERE operator_id = $1 AND convention_id = $2 AND state IN ('PENDING', 'EVIDENCED') AND due_date < $3
          ORDER BY due_date, commitment_id LIMIT $4",
         convention.operator.uuid(),
         convention.convention.uuid(),
@@ -163,16 +188,16 @@ pub async fn overdue(
         .collect::<Result<_, _>>()?)
 }
 
-/// Writes due date and state of a locked commitment.
+/// Writes due date and state of a locked commitment. Refuses to open again one that an amendment words anew.
 pub async fn update(tx: &mut Tx, commitment: &Commitment) -> Result<(), Error> {
     let evidence = commitment.state.evidence();
     let (validated, reopened) = match &commitment.state {
         State::Pending { reopened } => (None, reopened.as_deref()),
-        State::Evidenced { .. } => (None, None),
+        State::Evidenced { .. } | State::Released => (None, None),
         State::Done { time, by, .. } => (Some((*time, by.as_str())), None),
     };
     let (validate_time, validated_by) = validated.unzip();
-    sqlx::query!(
+    let updated = sqlx::query!(
         "UPDATE commitment
          SET due_date = $4, state = $5, evidence_text = $6, evidence_ref = $7, evidence_time = $8, evidence_by = $9,
              validate_time = $10, validated_by = $11, reopen_reason = $12, revision = $13, update_time = $14
@@ -193,8 +218,13 @@ pub async fn update(tx: &mut Tx, commitment: &Commitment) -> Result<(), Error> {
         commitment.update_time
     )
     .execute(tx.conn())
-    .await?;
-    Ok(())
+    .await;
+    match updated.map_err(pg::Error::from) {
+        Err(pg::Error::Duplicate { constraint }) if constraint == "commitment_code_key" => {
+            Err(Error::from(Refusal::CommitmentReleased))
+        }
+        updated => Ok(updated.map(|_| ())?),
+    }
 }
 
 struct Row {
@@ -236,6 +266,7 @@ impl TryFrom<Row> for Commitment {
             },
             ("EVIDENCED", Some(evidence), None) => State::Evidenced { evidence },
             ("DONE", Some(evidence), Some((time, by))) => State::Done { evidence, time, by },
+            ("RELEASED", None, None) => State::Released,
             (state, ..) => return Err(damaged(format_args!("a commitment in state {state}"))),
         };
         Ok(Self {

@@ -47,8 +47,6 @@ pub enum Learned {
         convention: Convention,
         /// What happened.
         kind: &'static str,
-        /// By how much the sum paid has moved.
-        difference: Money,
     },
 }
 
@@ -96,6 +94,11 @@ impl Convention {
             | State::Settled { execution, .. }
             | State::Terminated { execution, .. } => Some(execution),
         }
+    }
+
+    /// Number of the version in force; 0 before both have signed.
+    pub fn version(&self) -> i32 {
+        self.execution().map_or(0, |execution| execution.version)
     }
 
     /// The signature of a party, once given.
@@ -261,21 +264,17 @@ impl Convention {
             return Ok(Learned::Known);
         }
         execution.plan = plan;
-        // Both lie between zero and the grant: the difference exists.
-        let difference = plan.paid.checked_sub(known.paid).unwrap_or_default();
         Ok(if let Some(convention) = self.settled(now) {
             Learned::Changed {
                 convention,
                 kind: "convention.settled",
-                difference,
             }
-        } else if difference.is_zero() {
+        } else if plan.paid == known.paid {
             Learned::Noted(self)
         } else {
             Learned::Changed {
                 convention: self.changed(now, |_| {}),
                 kind: "convention.paid",
-                difference,
             }
         })
     }
@@ -303,6 +302,7 @@ fn in_force(authority: Signature, operator: Signature, now: OffsetDateTime) -> S
                 operator,
             },
             since: now,
+            version: 1,
             plan: Plan::default(),
             measures: Measures::default(),
         },

@@ -45,7 +45,7 @@ fn every_blocker_has_its_reason_and_they_come_at_once() {
     let mut late = ready();
     late.acts.authority.as_mut().unwrap().transmission = Transmission::ToTransmit;
     late.acts.operator.as_mut().unwrap().publication = None;
-    late.envelope = late.envelope.unwrap().engage(Money::from_cents(1));
+    late.envelope.as_mut().unwrap().engaged = Money::from_cents(1);
     assert_eq!(
         reasons(&empowered(), &late, TODAY),
         [

@@ -95,6 +95,7 @@ pub fn act(party: Party, number: &str) -> Act {
             .parse()
             .unwrap(),
         party,
+        amendment: None,
         act_id: number.parse().unwrap(),
         transmission: Transmission::Transmitted(Received {
             posting: None,

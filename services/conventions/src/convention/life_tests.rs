@@ -21,7 +21,7 @@ use super::{
 type Step = (&'static str, fn(Convention) -> Option<Convention>);
 
 /// Every step of the domain that changes a convention, by the name of its function.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     ("update", |it| {
         it.update(Changes::default(), &ready().acts, &sirens(), NOW)
             .ok()
@@ -40,6 +40,12 @@ const STEPS: [Step; 15] = [
         operator
             .or_else(|_| it.sign(Party::Authority, "x", &ready(), NOW))
             .ok()
+    }),
+    ("amend", |mut it| {
+        // Another title: the actions stay what they are.
+        it.terms.title.push_str(" modifiée");
+        let terms = it.terms.clone();
+        it.amend(terms, NOW).ok()
     }),
     ("accept_report", |it| {
         it.accept_report(id(5), SPENT, NOW).ok()

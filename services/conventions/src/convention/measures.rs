@@ -5,7 +5,7 @@ use nonrecours_kernel::{ActivityReportId, DecisionId, FormalNoticeId, Money};
 use time::{Date, OffsetDateTime};
 
 use super::domain::{Convention, Execution, State};
-use crate::refusal::Refusal;
+use crate::{programme::domain::Weight, refusal::Refusal};
 
 /// What decisions and disputes leave on a convention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +108,30 @@ impl Convention {
         match &self.state {
             State::Terminated { termination, .. } => termination.due,
             _ => self.ceiling(),
+        }
+    }
+
+    /// What it weighs on its envelope: what is due or may still become so, and no less than what is paid. A termination
+    /// leaves the whole ceiling engaged until a report says what was spent under it.
+    pub fn weight(&self) -> Weight {
+        let paid = self
+            .execution()
+            .map_or(Money::ZERO, |execution| execution.plan.paid);
+        let due = match &self.state {
+            State::Draft | State::PartlySigned { .. } | State::Settled { .. } => Money::ZERO,
+            State::InForce { .. } | State::Completed { .. } => self.ceiling(),
+            State::Terminated {
+                accepted_report,
+                termination,
+                ..
+            } => match accepted_report {
+                Some(_) => termination.due,
+                None => self.ceiling(),
+            },
+        };
+        Weight {
+            engaged: due.max(paid),
+            paid,
         }
     }
 

@@ -1,9 +1,10 @@
 //! Conventions: the grant agreements, from draft to settled.
 
+mod amending;
 pub mod domain;
 pub mod measures;
 pub mod party;
-mod row;
+pub(crate) mod row;
 pub mod rpc;
 pub mod signing;
 mod state;

@@ -14,57 +14,127 @@ use super::{
 };
 use crate::stored::{budget_year, damaged, money, one_of};
 
-/// The columns, by their names.
-pub(super) struct Row {
-    pub(super) operator_id: Uuid,
-    pub(super) convention_id: Uuid,
-    pub(super) programme_id: Uuid,
-    pub(super) framework_convention_id: Uuid,
-    pub(super) title: String,
-    pub(super) budget_year: i16,
-    pub(super) grant_amount: Decimal,
-    pub(super) instalment_kinds: Vec<String>,
-    pub(super) instalment_shares: Vec<Decimal>,
-    pub(super) instalment_conditions: Vec<Option<String>>,
-    pub(super) instalment_due_dates: Vec<Option<Date>>,
-    pub(super) advance_without_call: bool,
-    pub(super) originals: i16,
-    pub(super) renewed_from_id: Option<Uuid>,
-    pub(super) target_publics: Vec<String>,
-    pub(super) objectives: Vec<String>,
-    pub(super) commitment_codes: Vec<String>,
-    pub(super) commitment_texts: Vec<String>,
-    pub(super) indicative_end_date: Date,
-    pub(super) authority_signatory_name: Option<String>,
-    pub(super) authority_signatory_capacity: Option<String>,
-    pub(super) authority_decision_date: Option<Date>,
-    pub(super) operator_signatory_name: Option<String>,
-    pub(super) operator_signatory_capacity: Option<String>,
-    pub(super) operator_decision_date: Option<Date>,
-    pub(super) state: String,
-    pub(super) authority_sign_time: Option<OffsetDateTime>,
-    pub(super) authority_signed_by: Option<String>,
-    pub(super) operator_sign_time: Option<OffsetDateTime>,
-    pub(super) operator_signed_by: Option<String>,
-    pub(super) in_force_time: Option<OffsetDateTime>,
-    pub(super) accepted_report_id: Option<Uuid>,
-    pub(super) completion_date: Option<Date>,
-    pub(super) settle_time: Option<OffsetDateTime>,
-    pub(super) plan_revision: i64,
-    pub(super) paid_amount: Decimal,
-    pub(super) plan_settled: bool,
-    pub(super) suspended: bool,
-    pub(super) reduced_amount: Option<Decimal>,
-    pub(super) recover_amount: Decimal,
-    pub(super) open_disputes: i32,
-    pub(super) termination_date: Option<Date>,
-    pub(super) termination_ground: Option<String>,
-    pub(super) termination_notice_id: Option<Uuid>,
-    pub(super) termination_decision_id: Option<Uuid>,
-    pub(super) termination_due_amount: Option<Decimal>,
-    pub(super) revision: i64,
-    pub(super) create_time: OffsetDateTime,
-    pub(super) update_time: OffsetDateTime,
+/// A row of terms, with what else stands in it: all columns by their names.
+macro_rules! row_of_terms {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        pub(crate) struct $name {
+            $(pub(crate) $field: $type,)*
+            pub(crate) programme_id: Uuid,
+            pub(crate) framework_convention_id: Uuid,
+            pub(crate) title: String,
+            pub(crate) budget_year: i16,
+            pub(crate) grant_amount: Decimal,
+            pub(crate) instalment_kinds: Vec<String>,
+            pub(crate) instalment_shares: Vec<Decimal>,
+            pub(crate) instalment_conditions: Vec<Option<String>>,
+            pub(crate) instalment_due_dates: Vec<Option<Date>>,
+            pub(crate) advance_without_call: bool,
+            pub(crate) originals: i16,
+            pub(crate) target_publics: Vec<String>,
+            pub(crate) objectives: Vec<String>,
+            pub(crate) commitment_codes: Vec<String>,
+            pub(crate) commitment_texts: Vec<String>,
+            pub(crate) indicative_end_date: Date,
+            pub(crate) authority_signatory_name: Option<String>,
+            pub(crate) authority_signatory_capacity: Option<String>,
+            pub(crate) authority_decision_date: Option<Date>,
+            pub(crate) operator_signatory_name: Option<String>,
+            pub(crate) operator_signatory_capacity: Option<String>,
+            pub(crate) operator_decision_date: Option<Date>,
+        }
+
+        impl $name {
+            /// The terms in the row.
+            pub(crate) fn terms(self) -> Result<$crate::convention::terms::Terms, nonrecours_pg::Error> {
+                $crate::convention::row::terms($crate::convention::row::TermsRow {
+                    programme_id: self.programme_id,
+                    framework_convention_id: self.framework_convention_id,
+                    title: self.title,
+                    budget_year: self.budget_year,
+                    grant_amount: self.grant_amount,
+                    instalment_kinds: self.instalment_kinds,
+                    instalment_shares: self.instalment_shares,
+                    instalment_conditions: self.instalment_conditions,
+                    instalment_due_dates: self.instalment_due_dates,
+                    advance_without_call: self.advance_without_call,
+                    originals: self.originals,
+                    target_publics: self.target_publics,
+                    objectives: self.objectives,
+                    commitment_codes: self.commitment_codes,
+                    commitment_texts: self.commitment_texts,
+                    indicative_end_date: self.indicative_end_date,
+                    authority_signatory_name: self.authority_signatory_name,
+                    authority_signatory_capacity: self.authority_signatory_capacity,
+                    authority_decision_date: self.authority_decision_date,
+                    operator_signatory_name: self.operator_signatory_name,
+                    operator_signatory_capacity: self.operator_signatory_capacity,
+                    operator_decision_date: self.operator_decision_date,
+                })
+            }
+        }
+    };
+}
+pub(crate) use row_of_terms;
+
+/// The columns of terms.
+pub(crate) struct TermsRow {
+    pub(crate) programme_id: Uuid,
+    pub(crate) framework_convention_id: Uuid,
+    pub(crate) title: String,
+    pub(crate) budget_year: i16,
+    pub(crate) grant_amount: Decimal,
+    pub(crate) instalment_kinds: Vec<String>,
+    pub(crate) instalment_shares: Vec<Decimal>,
+    pub(crate) instalment_conditions: Vec<Option<String>>,
+    pub(crate) instalment_due_dates: Vec<Option<Date>>,
+    pub(crate) advance_without_call: bool,
+    pub(crate) originals: i16,
+    pub(crate) target_publics: Vec<String>,
+    pub(crate) objectives: Vec<String>,
+    pub(crate) commitment_codes: Vec<String>,
+    pub(crate) commitment_texts: Vec<String>,
+    pub(crate) indicative_end_date: Date,
+    pub(crate) authority_signatory_name: Option<String>,
+    pub(crate) authority_signatory_capacity: Option<String>,
+    pub(crate) authority_decision_date: Option<Date>,
+    pub(crate) operator_signatory_name: Option<String>,
+    pub(crate) operator_signatory_capacity: Option<String>,
+    pub(crate) operator_decision_date: Option<Date>,
+}
+
+row_of_terms! {
+    /// A convention.
+    Row {
+        operator_id: Uuid,
+        convention_id: Uuid,
+        renewed_from_id: Option<Uuid>,
+        state: String,
+        authority_sign_time: Option<OffsetDateTime>,
+        authority_signed_by: Option<String>,
+        operator_sign_time: Option<OffsetDateTime>,
+        operator_signed_by: Option<String>,
+        in_force_time: Option<OffsetDateTime>,
+        version: i32,
+        accepted_report_id: Option<Uuid>,
+        completion_date: Option<Date>,
+        settle_time: Option<OffsetDateTime>,
+        plan_revision: i64,
+        paid_amount: Decimal,
+        plan_settled: bool,
+        suspended: bool,
+        reduced_amount: Option<Decimal>,
+        recover_amount: Decimal,
+        open_disputes: i32,
+        termination_date: Option<Date>,
+        termination_ground: Option<String>,
+        termination_notice_id: Option<Uuid>,
+        termination_decision_id: Option<Uuid>,
+        termination_due_amount: Option<Decimal>,
+        revision: i64,
+        create_time: OffsetDateTime,
+        update_time: OffsetDateTime,
+    }
 }
 
 impl TryFrom<Row> for Convention {
@@ -81,7 +151,7 @@ impl TryFrom<Row> for Convention {
             revision: row.revision,
             create_time: row.create_time,
             update_time: row.update_time,
-            terms: terms(row)?,
+            terms: row.terms()?,
         })
     }
 }
@@ -125,6 +195,7 @@ fn state(row: &Row) -> Result<State, Error> {
         since: row
             .in_force_time
             .ok_or_else(|| damaged("a signed convention that is not in force"))?,
+        version: row.version,
         plan: Plan {
             revision: row.plan_revision,
             paid: money(row.paid_amount)?,
@@ -185,31 +256,9 @@ fn termination(row: &Row) -> Result<Termination, Error> {
     })
 }
 
-fn terms(row: Row) -> Result<Terms, Error> {
-    let instalments = row
-        .instalment_kinds
-        .iter()
-        .zip(row.instalment_shares)
-        .zip(row.instalment_conditions)
-        .zip(row.instalment_due_dates)
-        .map(|(((kind, share), condition), due)| {
-            let kind = match (kind.as_str(), condition) {
-                ("ADVANCE", None) => InstalmentKind::Advance,
-                ("INTERIM", Some(condition)) => InstalmentKind::Interim { condition, due },
-                ("BALANCE", None) => InstalmentKind::Balance,
-                _ => return Err(damaged(format_args!("an instalment of kind {kind}"))),
-            };
-            Ok((kind, share.try_into().map_err(damaged)?))
-        })
-        .collect::<Result<_, Error>>()?;
+/// What the columns say.
+pub(crate) fn terms(row: TermsRow) -> Result<Terms, Error> {
     let commitments = row.commitment_codes.into_iter().zip(row.commitment_texts);
-    let signatory = |name: Option<String>, capacity: Option<String>, decision| {
-        Some(Signatory {
-            full_name: name?,
-            capacity: capacity?,
-            empowering_decision: decision,
-        })
-    };
     Ok(Terms {
         framework_convention: FrameworkConventionName {
             programme: Id::from_uuid(row.programme_id),
@@ -218,7 +267,12 @@ fn terms(row: Row) -> Result<Terms, Error> {
         title: row.title,
         budget_year: budget_year(row.budget_year)?,
         grant: money(row.grant_amount)?,
-        instalments: Instalments::new(instalments).map_err(damaged)?,
+        instalments: instalments(
+            row.instalment_kinds,
+            row.instalment_shares,
+            row.instalment_conditions,
+            row.instalment_due_dates,
+        )?,
         advance_without_call: row.advance_without_call,
         originals: Originals::new(i32::from(row.originals)).map_err(damaged)?,
         target_publics: row.target_publics,
@@ -239,5 +293,43 @@ fn terms(row: Row) -> Result<Terms, Error> {
                 row.operator_decision_date,
             ),
         },
+    })
+}
+
+/// Instalments from their columns, one entry each.
+pub(crate) fn instalments(
+    kinds: Vec<String>,
+    shares: Vec<Decimal>,
+    conditions: Vec<Option<String>>,
+    due_dates: Vec<Option<Date>>,
+) -> Result<Instalments, Error> {
+    let instalments = kinds
+        .into_iter()
+        .zip(shares)
+        .zip(conditions)
+        .zip(due_dates)
+        .map(|(((kind, share), condition), due)| {
+            let kind = match (kind.as_str(), condition) {
+                ("ADVANCE", None) => InstalmentKind::Advance,
+                ("INTERIM", Some(condition)) => InstalmentKind::Interim { condition, due },
+                ("BALANCE", None) => InstalmentKind::Balance,
+                _ => return Err(damaged(format_args!("an instalment of kind {kind}"))),
+            };
+            Ok((kind, share.try_into().map_err(damaged)?))
+        })
+        .collect::<Result<_, Error>>()?;
+    Instalments::new(instalments).map_err(damaged)
+}
+
+/// A signatory from its columns.
+pub(crate) fn signatory(
+    name: Option<String>,
+    capacity: Option<String>,
+    decision: Option<Date>,
+) -> Option<Signatory> {
+    Some(Signatory {
+        full_name: name?,
+        capacity: capacity?,
+        empowering_decision: decision,
     })
 }

@@ -32,8 +32,10 @@ use crate::{
     error::Error,
     framework_convention,
     mask::{refuse_others, touched},
-    operator, programme,
+    operator,
+    programme::{self, domain::Weight},
     refusal::Refusal,
+    version::{self, store::Signed},
 };
 
 /// The parent that stands for every operator (AIP-159).
@@ -159,16 +161,21 @@ impl Conventions {
         let programme = convention.terms.framework_convention.parent();
         let year = convention.terms.budget_year;
         // Locked until the end: what is left of the envelope when the blockers are looked at is left when it is engaged.
-        let envelope = programme::store::lock_envelope(&mut tx, &programme, year).await?;
+        programme::store::lock_envelope(&mut tx, &programme, year).await?;
         let circumstances = store::circumstances_of(&mut tx, &name).await?;
+        let before = convention.weight();
         let convention = convention.sign(party, &caller.subject, &circumstances, tx.now())?;
-        store::update_state(&mut tx, &convention).await?;
-        if let State::InForce { .. } = convention.state {
-            let engaged = envelope
-                .and_then(|envelope| envelope.engage(convention.terms.grant))
-                .ok_or_else(|| Failure::bug("a convention was signed beyond its envelope"))?;
-            programme::store::update_envelope(&mut tx, &programme, &engaged).await?;
-            commitment::store::follow(&mut tx, &convention, &self.ids).await?;
+        store::advance(&mut tx, before, &convention).await?;
+        if let State::InForce { execution, .. } = &convention.state {
+            let signed = Signed {
+                amendment: None,
+                signatories: &convention.terms.signatories,
+                signatures: &execution.signatures,
+                acts: &circumstances.acts,
+            };
+            version::store::insert(&mut tx, &convention, &signed).await?;
+            let worded: Vec<_> = convention.terms.commitments.iter().collect();
+            commitment::store::follow(&mut tx, &convention, &worded, &self.ids).await?;
             return finish(tx, &request, "convention.in_force", &convention).await;
         }
         finish(tx, &request, "convention.signed", &convention).await
@@ -212,14 +219,15 @@ impl Conventions {
             return Ok(earlier);
         }
         etag::check(&request.etag, convention.revision)?;
+        let before = convention.weight();
         let completed = convention.complete(day, tx.now())?;
         // `payments` may have reported the last payment first: the order in which the two come changes nothing.
         if let Some(settled) = completed.settled(tx.now()) {
             record(&mut tx, "convention.completed", &completed).await?;
-            store::update_state(&mut tx, &settled).await?;
+            store::advance(&mut tx, before, &settled).await?;
             return finish(tx, &request, "convention.settled", &settled).await;
         }
-        store::update_state(&mut tx, &completed).await?;
+        store::advance(&mut tx, before, &completed).await?;
         finish(tx, &request, "convention.completed", &completed).await
     }
 }
@@ -284,17 +292,18 @@ pub async fn record(tx: &mut Tx, kind: &'static str, convention: &Convention) ->
 }
 
 /// Writes a convention that a step of another resource has changed, and tells of it; settles it when that was all that
-/// it was waiting for.
+/// it was waiting for. `before` is what it weighed before the step.
 pub async fn follow_up(
     tx: &mut Tx,
     kind: &'static str,
+    before: Weight,
     convention: &Convention,
 ) -> Result<(), Error> {
     record(tx, kind, convention).await?;
     let Some(settled) = convention.settled(tx.now()) else {
-        return store::update_state(tx, convention).await;
+        return store::advance(tx, before, convention).await;
     };
-    store::update_state(tx, &settled).await?;
+    store::advance(tx, before, &settled).await?;
     record(tx, "convention.settled", &settled).await
 }
 
@@ -328,7 +337,7 @@ async fn one(tx: &mut Tx, convention: &Convention) -> Result<wire::Convention, E
 }
 
 /// The authorising officer signs for the authority, the operator's manager for the operator.
-fn may_sign(caller: &Caller, party: Party) -> Result<(), Refusal> {
+pub fn may_sign(caller: &Caller, party: Party) -> Result<(), Refusal> {
     let role = match party {
         Party::Authority => Role::AuthorisingOfficer,
         Party::Operator => Role::OperatorManager,

@@ -1,12 +1,16 @@
-//! The steps of a convention in any order.
+//! The steps of a convention and of its amendments in any order, with what they weigh on the envelope.
 
 use proptest::prelude::*;
-use time::Duration;
+use time::{Duration, macros::date};
 
 use super::*;
-use crate::convention::{
-    fixtures::{CUA, DAINVILLE, NOW, SPENT, draft, id, of_act, ready, sirens},
-    measures::Cause,
+use crate::{
+    amendment::domain::{Amendment, Content},
+    convention::{
+        fixtures::{CUA, DAINVILLE, NOW, SPENT, draft, id, of_act, ready, sirens},
+        measures::Cause,
+    },
+    programme::domain::Envelope,
 };
 
 /// A step that somebody may try at any moment.
@@ -24,6 +28,10 @@ enum Step {
     Terminate,
     Dispute,
     CloseDispute,
+    /// Drafts an amendment: another grant, another indicative end, or both.
+    Amend(Option<i64>, Option<Date>),
+    SignAmendment(Party),
+    WithdrawAmendment,
     /// A plan as `payments` reports it: its revision tells how much was paid by then.
     Learn(i64),
 }
@@ -44,8 +52,60 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Dispute),
         1 => Just(Step::CloseDispute),
         3 => (1..9_i64).prop_map(Step::Learn),
+        3 => (prop::option::of(1..16_i64), prop::option::of(Just(date!(2026 - 06 - 30))))
+            .prop_map(|(part, end)| Step::Amend(part.map(|part| part * 100_000), end)),
+        6 => party().prop_map(Step::SignAmendment),
+        1 => Just(Step::WithdrawAmendment),
     ];
-    prop::collection::vec(step, 0..40)
+    // From the start, or from a convention in force: else most sequences end before they begin.
+    (any::<bool>(), prop::collection::vec(step, 0..40)).prop_map(|(signed, mut steps)| {
+        if signed {
+            let begun = [
+                Step::Authorise(Party::Operator),
+                Step::Sign(Party::Operator, true),
+                Step::Sign(Party::Authority, true),
+            ];
+            steps.splice(0..0, begun);
+        }
+        steps
+    })
+}
+
+/// A convention, its last amendment, and the envelope that pays.
+#[derive(Clone, Debug)]
+struct Held {
+    convention: Convention,
+    amendment: Option<Amendment>,
+    envelope: Envelope,
+}
+
+impl Held {
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            envelope: Some(self.envelope),
+            ..ready()
+        }
+    }
+
+    /// The same with another convention, and what moves with it; the envelope always has room for it.
+    fn with(self, convention: Convention) -> Self {
+        let (before, after) = (self.convention.weight(), convention.weight());
+        Self {
+            envelope: self.envelope.shift(before, after).unwrap(),
+            convention,
+            ..self
+        }
+    }
+}
+
+fn amended(grant: Option<i64>, indicative_end: Option<Date>, convention: &Convention) -> Content {
+    Content {
+        object: "Prolongation des actions.".into(),
+        grant: grant.map(Money::from_cents),
+        indicative_end,
+        signatories: convention.terms.signatories.clone(),
+        ..Content::default()
+    }
 }
 
 /// As the service does after each step that may have been the last one awaited.
@@ -53,8 +113,59 @@ fn settled(convention: Convention, now: OffsetDateTime) -> Convention {
     convention.settled(now).unwrap_or(convention)
 }
 
-fn take(convention: Convention, step: &Step, now: OffsetDateTime) -> Result<Convention, Refusal> {
+fn take(held: Held, step: &Step, now: OffsetDateTime) -> Result<Held, Refusal> {
     match step {
+        Step::Amend(grant, end) => {
+            if held.amendment.as_ref().is_some_and(|it| it.state.is_open()) {
+                return Err(Refusal::AmendmentOpen);
+            }
+            let name = format!("{}/amendments/{}", held.convention.name, uuid::Uuid::max());
+            let content = amended(*grant, *end, &held.convention);
+            let draft = Amendment::draft(name.parse().unwrap(), 1, content, &held.convention, now)?;
+            Ok(Held {
+                amendment: Some(draft),
+                ..held
+            })
+        }
+        Step::SignAmendment(party) => {
+            let amendment = held.amendment.clone().ok_or(Refusal::AmendmentNotOpen)?;
+            let circumstances = held.circumstances();
+            let (amendment, convention) =
+                amendment.sign(*party, "x", &held.convention, &circumstances, now)?;
+            let held = Held {
+                amendment: Some(amendment),
+                ..held
+            };
+            Ok(match convention {
+                Some(convention) => held.with(convention),
+                None => held,
+            })
+        }
+        Step::WithdrawAmendment => {
+            let amendment = held.amendment.clone().ok_or(Refusal::AmendmentNotOpen)?;
+            Ok(Held {
+                amendment: Some(amendment.withdraw("Sans objet.".into(), now)?),
+                ..held
+            })
+        }
+        step => {
+            let circumstances = held.circumstances();
+            let convention = advance(held.convention.clone(), step, circumstances, now)?;
+            Ok(held.with(convention))
+        }
+    }
+}
+
+fn advance(
+    convention: Convention,
+    step: &Step,
+    ready_now: Circumstances,
+    now: OffsetDateTime,
+) -> Result<Convention, Refusal> {
+    match step {
+        Step::Amend(..) | Step::SignAmendment(_) | Step::WithdrawAmendment => {
+            unreachable!("a step of the amendment")
+        }
         Step::Update => {
             let title = Some("Convention corrigée".into());
             convention.update(
@@ -77,7 +188,7 @@ fn take(convention: Convention, step: &Step, now: OffsetDateTime) -> Result<Conv
             Ok(changed.unwrap_or(same))
         }
         Step::Sign(party, is_ready) => {
-            let mut circumstances = ready();
+            let mut circumstances = ready_now;
             if !is_ready {
                 circumstances.acts.operator = None;
             }
@@ -102,10 +213,12 @@ fn take(convention: Convention, step: &Step, now: OffsetDateTime) -> Result<Conv
             Ok(settled(convention.undisputed(now), now))
         }
         Step::Learn(revision) => {
+            // `payments` pays within what is due, and never takes a payment back.
+            let known = convention.execution().map(|execution| execution.plan.paid);
             let paid = convention
-                .terms
-                .grant
-                .min(Money::from_cents(revision * 230_000));
+                .ceiling()
+                .min(Money::from_cents(revision * 230_000))
+                .max(known.unwrap_or_default());
             let plan = Plan {
                 revision: *revision,
                 paid,
@@ -128,7 +241,10 @@ fn is_legal(convention: &Convention) -> bool {
         signatory.is_some_and(|signatory| signatory.empowering_decision.is_some())
     };
     let both = |of: &dyn Fn(Party) -> bool| Party::ALL.into_iter().all(of);
-    let paid_within = |plan: &Plan| plan.paid <= convention.terms.grant && !plan.paid.is_negative();
+    let paid_within = |plan: &Plan| {
+        let weight = convention.weight();
+        weight.paid == plan.paid && plan.paid <= weight.engaged && !plan.paid.is_negative()
+    };
     let measured = |execution: &Execution| {
         let measures = &execution.measures;
         let reduced = measures
@@ -182,21 +298,36 @@ const fn rank(state: &State) -> u8 {
 
 proptest! {
     /// Whatever is tried in whatever order: the convention is legal, never goes back, keeps its terms from the first
-    /// signature on, and counts exactly its changes.
+    /// signature on but for amendments in force, each of which makes a version, counts exactly its changes, splits the
+    /// grant in force into its instalments, and weighs on its envelope no more than was voted.
     #[test]
     fn any_sequence_of_steps_leaves_a_legal_state(steps in steps()) {
-        let mut convention = draft();
+        let year = draft().terms.budget_year;
+        let mut held = Held {
+            convention: draft(),
+            amendment: None,
+            envelope: Envelope::voted(year, Money::from_cents(1_300_000)),
+        };
         for (index, step) in (1_i64..).zip(&steps) {
             let now = NOW + Duration::minutes(index);
-            let Ok(after) = take(convention.clone(), step, now) else { continue };
-            prop_assert!(is_legal(&after), "{step:?} left {after:?}");
-            prop_assert!(rank(&after.state) >= rank(&convention.state));
-            if rank(&convention.state) > 0 {
-                prop_assert_eq!(&after.terms, &convention.terms);
+            let Ok(next) = take(held.clone(), step, now) else { continue };
+            let (before, after) = (&held.convention, &next.convention);
+            prop_assert!(is_legal(after), "{step:?} left {after:?}");
+            prop_assert!(rank(&after.state) >= rank(&before.state));
+            let amended = after.terms != before.terms;
+            if rank(&before.state) > 0 {
+                prop_assert_eq!(amended, after.version() > before.version() && before.version() > 0);
             }
-            let counted = after.revision > convention.revision;
-            prop_assert_eq!(counted, after.update_time != convention.update_time);
-            convention = after;
+            prop_assert!(after.version() >= before.version());
+            prop_assert_eq!(after.version() > 0, after.execution().is_some());
+            let counted = after.revision > before.revision;
+            prop_assert_eq!(counted, after.update_time != before.update_time);
+            let amounts = after.terms.instalments.amounts(after.terms.grant);
+            prop_assert_eq!(Money::sum(amounts), Some(after.terms.grant));
+            prop_assert!(next.envelope.engaged <= next.envelope.voted);
+            prop_assert_eq!(next.envelope.engaged, after.weight().engaged);
+            prop_assert_eq!(next.envelope.paid, after.weight().paid);
+            held = next;
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What stands in the way of signing: the same answer before the attempt and in its refusal.
 
-use nonrecours_kernel::{Blocker, french_date};
+use nonrecours_kernel::{Blocker, BudgetYear, Money, OperatorName, ProgrammeName, french_date};
 use time::Date;
 
 use super::{
     domain::Convention,
     party::{ByParty, Party},
+    terms::Signatory,
 };
 use crate::{
     act::domain::{Act, Transmission},
@@ -25,8 +26,32 @@ pub struct Circumstances {
     pub envelope: Option<Envelope>,
 }
 
-/// Everything that stands in the way of signing on that day, of both parties: terms and acts are fixed from the first
-/// signature on. Nothing when the convention is past being signed.
+/// What is to be signed: a convention, or an amendment of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'a> {
+    /// The operator that signs.
+    pub operator: OperatorName,
+    /// The programme whose envelope pays.
+    pub programme: ProgrammeName,
+    /// The budget year of the envelope.
+    pub budget_year: BudgetYear,
+    /// Who signs.
+    pub signatories: &'a ByParty<Option<Signatory>>,
+    /// What it engages.
+    pub engages: Engages,
+}
+
+/// What a signature engages on the envelope.
+#[derive(Clone, Copy, Debug)]
+pub enum Engages {
+    /// A whole grant.
+    Grant(Money),
+    /// So much more than before; zero when it is not more.
+    Increase(Money),
+}
+
+/// Everything that stands in the way of signing a convention on that day, of both parties: terms and acts are fixed from
+/// the first signature on. Nothing when it is past being signed.
 pub fn signing_blockers(
     convention: &Convention,
     circumstances: &Circumstances,
@@ -35,6 +60,22 @@ pub fn signing_blockers(
     if !convention.state.is_open() {
         return Vec::new();
     }
+    let document = Document {
+        operator: convention.name.parent(),
+        programme: convention.terms.framework_convention.parent(),
+        budget_year: convention.terms.budget_year,
+        signatories: &convention.terms.signatories,
+        engages: Engages::Grant(convention.terms.grant),
+    };
+    blockers(&document, circumstances, today)
+}
+
+/// Everything that stands in the way of signing a document on that day, of both parties.
+pub fn blockers(
+    document: &Document<'_>,
+    circumstances: &Circumstances,
+    today: Date,
+) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     for party in Party::ALL {
         if party == Party::Authority || circumstances.operator_is_public {
@@ -45,15 +86,16 @@ pub fn signing_blockers(
                 &mut blockers,
             );
         }
-        signatory_blockers(party, convention, &mut blockers);
+        signatory_blockers(
+            party,
+            document.signatories.get(party).as_ref(),
+            &mut blockers,
+        );
     }
     if circumstances.lacks_republican_commitment {
-        blockers.push(republican_commitment_blocker(convention));
+        blockers.push(republican_commitment_blocker(&document.operator));
     }
-    blockers.extend(envelope_blocker(
-        convention,
-        circumstances.envelope.as_ref(),
-    ));
+    blockers.extend(envelope_blocker(document, circumstances.envelope.as_ref()));
     blockers
 }
 
@@ -121,9 +163,9 @@ fn act_blockers(party: Party, act: Option<&Act>, today: Date, blockers: &mut Vec
     }
 }
 
-fn signatory_blockers(party: Party, convention: &Convention, blockers: &mut Vec<Blocker>) {
+fn signatory_blockers(party: Party, signatory: Option<&Signatory>, blockers: &mut Vec<Blocker>) {
     let subject = format!("signatories[PARTY_{}]", party.as_str());
-    match convention.terms.signatories.get(party) {
+    match signatory {
         None => blockers.push(Blocker::new(
             "SIGNATORY_MISSING",
             subject,
@@ -149,19 +191,18 @@ fn signatory_blockers(party: Party, convention: &Convention, blockers: &mut Vec<
     }
 }
 
-fn republican_commitment_blocker(convention: &Convention) -> Blocker {
+fn republican_commitment_blocker(operator: &OperatorName) -> Blocker {
     Blocker::new(
         "REPUBLICAN_COMMITMENT_MISSING",
-        convention.name.parent().to_string(),
+        operator.to_string(),
         "The association has not signed the contrat d'engagement républicain (art. 10-1 of loi 2000-321).",
         "L'association n'a pas souscrit le contrat d'engagement républicain : enregistrez la date de sa signature \
          (art. 10-1 de la loi n° 2000-321).",
     )
 }
 
-fn envelope_blocker(convention: &Convention, envelope: Option<&Envelope>) -> Option<Blocker> {
-    let (year, grant) = (convention.terms.budget_year, convention.terms.grant);
-    let programme = convention.terms.framework_convention.parent().to_string();
+fn envelope_blocker(document: &Document<'_>, envelope: Option<&Envelope>) -> Option<Blocker> {
+    let (year, programme) = (document.budget_year, document.programme.to_string());
     let Some(envelope) = envelope else {
         return Some(Blocker::new(
             "ENVELOPE_MISSING",
@@ -172,16 +213,20 @@ fn envelope_blocker(convention: &Convention, envelope: Option<&Envelope>) -> Opt
             ),
         ));
     };
+    let (amount, english, french) = match document.engages {
+        Engages::Grant(grant) => (grant, "grant", "La subvention"),
+        Engages::Increase(increase) => (increase, "increase of the grant", "L'augmentation"),
+    };
     let available = envelope.available();
-    (grant > available).then(|| {
+    (amount > available).then(|| {
         Blocker::new(
             "ENVELOPE_EXCEEDED",
             programme,
-            format!("The grant of {grant} EUR is more than the {available} EUR left of the {year} envelope."),
+            format!("The {english} of {amount} EUR is more than the {available} EUR left of the {year} envelope."),
             format!(
-                "La subvention de {} dépasse les {} disponibles de l'enveloppe {year} : réduisez-la, ou faites voter \
+                "{french} de {} dépasse les {} disponibles de l'enveloppe {year} : réduisez-la, ou faites voter \
                  un complément.",
-                grant.french(),
+                amount.french(),
                 available.french()
             ),
         )

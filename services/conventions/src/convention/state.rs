@@ -140,6 +140,8 @@ pub struct Execution {
     pub signatures: ByParty<Signature>,
     /// When it came into force.
     pub since: OffsetDateTime,
+    /// Number of the version of its terms: 1, one more with each amendment.
+    pub version: i32,
     /// What `payments` reported last.
     pub plan: Plan,
     /// What decisions and disputes leave on it.

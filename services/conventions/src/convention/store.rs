@@ -21,7 +21,10 @@ use crate::{
     act,
     error::Error,
     operator::domain::Category,
-    programme::domain::Envelope,
+    programme::{
+        self,
+        domain::{Envelope, Weight},
+    },
     stored::{budget_year, damaged, money, one_of, parse},
 };
 
@@ -38,8 +41,8 @@ macro_rules! rows {
                       indicative_end_date, authority_signatory_name, authority_signatory_capacity,
                       authority_decision_date, operator_signatory_name, operator_signatory_capacity,
                       operator_decision_date, state, authority_sign_time, authority_signed_by, operator_sign_time,
-                      operator_signed_by, in_force_time, accepted_report_id, completion_date, settle_time, plan_revision,
-                      paid_amount, plan_settled, suspended, reduced_amount, recover_amount, open_disputes, termination_date,
+                      operator_signed_by, in_force_time, version, accepted_report_id, completion_date, settle_time,
+                      plan_revision, paid_amount, plan_settled, suspended, reduced_amount, recover_amount, open_disputes, termination_date,
                       termination_ground, termination_notice_id, termination_decision_id, termination_due_amount,
                       revision, create_time, update_time
                FROM convention "# + $condition,
@@ -58,9 +61,9 @@ pub async fn insert(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
              authority_signatory_name, authority_signatory_capacity, authority_decision_date,
              operator_signatory_name, operator_signatory_capacity, operator_decision_date,
              state, plan_revision, paid_amount, plan_settled, revision, create_time, update_time,
-             instalment_conditions, instalment_due_dates, originals, renewed_from_id)
+             instalment_conditions, instalment_due_dates, originals, renewed_from_id, version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28)",
+                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28, 0)",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
         terms.programme,
@@ -197,8 +200,47 @@ pub async fn update_terms(tx: &mut Tx, convention: &Convention) -> Result<(), Er
     Ok(())
 }
 
-/// Writes the state of a locked convention, with all that goes with it.
-pub async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
+/// Writes the terms that an amendment brings into force, after the state that goes with them.
+pub async fn update_amended_terms(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
+    let terms = TermsColumns::of(&convention.terms);
+    sqlx::query!(
+        "UPDATE convention
+         SET title = $3, grant_amount = $4, instalment_kinds = $5, instalment_shares = $6, instalment_conditions = $7,
+             instalment_due_dates = $8, advance_without_call = $9, target_publics = $10, objectives = $11,
+             commitment_codes = $12, commitment_texts = $13, indicative_end_date = $14
+         WHERE operator_id = $1 AND convention_id = $2 AND state IN ('IN_FORCE', 'COMPLETED')",
+        convention.name.operator.uuid(),
+        convention.name.convention.uuid(),
+        convention.terms.title,
+        convention.terms.grant.amount(),
+        &terms.instalment_kinds as &[&str],
+        &terms.instalment_shares,
+        &terms.instalment_conditions as &[Option<&str>],
+        &terms.instalment_due_dates as &[Option<Date>],
+        convention.terms.advance_without_call,
+        &convention.terms.target_publics,
+        &convention.terms.objectives,
+        &terms.commitment_codes as &[&str],
+        &terms.commitment_texts as &[&str],
+        convention.terms.indicative_end
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes the state of a locked convention after a step, with all that goes with it, and moves on its envelope what it
+/// weighed before the step.
+pub async fn advance(tx: &mut Tx, before: Weight, convention: &Convention) -> Result<(), Error> {
+    update_state(tx, convention).await?;
+    let (programme, year) = (
+        convention.terms.framework_convention.parent(),
+        convention.terms.budget_year,
+    );
+    programme::store::shift_envelope(tx, &programme, year, before, convention.weight()).await
+}
+
+async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
     let execution = convention.execution();
     let (authority, operator) = (
         convention.signature(Party::Authority),
@@ -223,7 +265,7 @@ pub async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Er
              settle_time = $11, plan_revision = $12, paid_amount = $13, plan_settled = $14, revision = $15,
              update_time = $16, suspended = $17, reduced_amount = $18, recover_amount = $19, open_disputes = $20,
              termination_date = $21, termination_ground = $22, termination_notice_id = $23,
-             termination_decision_id = $24, termination_due_amount = $25
+             termination_decision_id = $24, termination_due_amount = $25, version = $26
          WHERE operator_id = $1 AND convention_id = $2",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -249,7 +291,8 @@ pub async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Er
         termination.map(|termination| termination.cause.ground()),
         notice,
         decision,
-        termination.map(|termination| termination.due.amount())
+        termination.map(|termination| termination.due.amount()),
+        convention.version()
     )
     .execute(tx.conn())
     .await?;

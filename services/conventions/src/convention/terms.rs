@@ -284,8 +284,26 @@ impl Terms {
     }
 
     /// The terms with a party's empowering decision on the day of its act: fills a blank date, refuses another day.
+    pub fn empowered(self, party: Party, act: Date) -> Result<Self, Refusal> {
+        Ok(Self {
+            signatories: self.signatories.empowered(party, act)?,
+            ..self
+        })
+    }
+
+    /// Whether what the operator is to do is the same: for whom, to what end, what it undertakes, until when.
+    pub fn same_actions(&self, other: &Self) -> bool {
+        self.target_publics == other.target_publics
+            && self.objectives == other.objectives
+            && self.commitments == other.commitments
+            && self.indicative_end == other.indicative_end
+    }
+}
+
+impl ByParty<Option<Signatory>> {
+    /// The signatories with a party's empowering decision on the day of its act: fills a blank date, refuses another day.
     pub fn empowered(mut self, party: Party, act: Date) -> Result<Self, Refusal> {
-        if let Some(signatory) = self.signatories.get_mut(party) {
+        if let Some(signatory) = self.get_mut(party) {
             let decision = *signatory.empowering_decision.get_or_insert(act);
             if decision != act {
                 return Err(Refusal::ActDateMismatch {

@@ -17,7 +17,7 @@ use super::{
     terms_wire::{to_commitment_terms, to_instalment_terms, to_signatories},
     territory,
 };
-use crate::{budget, error::Error, text::required};
+use crate::{budget, error::Error, text::required, version::wire::to_signature};
 
 /// Reads a party. Refused with `REQUIRED`.
 pub fn party(given: wire::Party) -> Result<Party, Invalid> {
@@ -158,24 +158,16 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
             .unwrap_or_default(),
         open_cases: Vec::new(),
         warnings: Vec::new(),
+        version: convention.version(),
     }
 }
 
 fn signatures(convention: &Convention) -> Vec<wire::Signature> {
+    // Terms are fixed from the first signature on, and an amendment leaves those who signed: they are still named.
+    let signatories = &convention.terms.signatories;
     Party::ALL
         .into_iter()
-        .filter_map(|party| {
-            let signature = convention.signature(party)?;
-            // Terms are fixed from the first signature on: the signatory is still the one who signed.
-            let signatory = convention.terms.signatories.get(party).as_ref()?;
-            Some(wire::Signature {
-                party: to_party(party).into(),
-                full_name: signatory.full_name.clone(),
-                capacity: signatory.capacity.clone(),
-                sign_time: Some(to_timestamp(signature.time)),
-                signed_by: signature.by.clone(),
-            })
-        })
+        .filter_map(|party| to_signature(party, signatories, convention.signature(party)))
         .collect()
 }
 

@@ -89,9 +89,10 @@ impl Decisions {
             create_time: now,
         };
         let spent = activity_report::store::spent(&mut tx, &convention).await?;
+        let before = convention.weight();
         let convention = decision.apply(convention, spent, now)?;
         store::insert(&mut tx, &decision).await?;
-        convention::rpc::follow_up(&mut tx, decision.measure.kind(), &convention).await?;
+        convention::rpc::follow_up(&mut tx, decision.measure.kind(), before, &convention).await?;
         finish(tx, &request, "decision.taken", &decision).await
     }
 

@@ -85,8 +85,9 @@ impl Disputes {
             update_time: now,
         };
         store::insert(&mut tx, &dispute).await?;
+        let before = convention.weight();
         let convention = convention.disputed(now)?;
-        convention::rpc::follow_up(&mut tx, "convention.disputed", &convention).await?;
+        convention::rpc::follow_up(&mut tx, "convention.disputed", before, &convention).await?;
         finish(tx, &request, "dispute.opened", &dispute).await
     }
 
@@ -195,8 +196,9 @@ impl Disputes {
         etag::check(&request.etag, dispute.revision)?;
         let dispute = dispute.close(step, paris_date(tx.now()), tx.now())?;
         store::update(&mut tx, &dispute).await?;
+        let before = convention.weight();
         let convention = convention.undisputed(tx.now());
-        convention::rpc::follow_up(&mut tx, "convention.undisputed", &convention).await?;
+        convention::rpc::follow_up(&mut tx, "convention.undisputed", before, &convention).await?;
         finish(tx, &request, "dispute.closed", &dispute).await
     }
 }

@@ -24,13 +24,13 @@ pub async fn grants(
     let rows = sqlx::query!(
         r#"SELECT programme.authority_name, programme.authority_siret, convention.in_force_time AS "in_force_time!",
                   act.act_id AS "act_id?", operator.legal_name, operator.siret, convention.title,
-                  convention.grant_amount, cardinality(convention.instalment_kinds) AS "instalments!",
+                  coalesce(convention.reduced_amount, convention.grant_amount) AS "grant!", cardinality(convention.instalment_kinds) AS "instalments!",
                   convention.indicative_end_date
            FROM convention
            JOIN programme USING (programme_id)
            JOIN operator USING (operator_id)
            LEFT JOIN act ON act.operator_id = convention.operator_id AND act.convention_id = convention.convention_id
-                AND act.party = 'AUTHORITY'
+                AND act.party = 'AUTHORITY' AND act.amendment_id IS NULL
            WHERE convention.programme_id = $1 AND convention.budget_year = $2 AND convention.in_force_time IS NOT NULL
            ORDER BY convention.in_force_time, convention.convention_id
            LIMIT $3"#,
@@ -56,7 +56,7 @@ pub async fn grants(
                 operator_name: row.legal_name,
                 operator_siret: parse(&row.siret)?,
                 title: row.title,
-                amount: money(row.grant_amount)?,
+                amount: money(row.grant)?,
                 instalments: row.instalments,
                 end: row.indicative_end_date,
             })

@@ -116,7 +116,7 @@ pub async fn grants(
 ) -> Result<Vec<(OperatorId, YearGrants)>, Error> {
     let ids: Vec<Uuid> = operators.iter().map(|operator| operator.uuid()).collect();
     let rows = sqlx::query!(
-        r#"SELECT operator_id, budget_year, sum(grant_amount) AS "total!",
+        r#"SELECT operator_id, budget_year, sum(coalesce(reduced_amount, grant_amount)) AS "total!",
                   bool_or(accepted_report_id IS NULL) AS "report_awaited!"
            FROM convention
            WHERE operator_id = ANY ($1) AND in_force_time IS NOT NULL

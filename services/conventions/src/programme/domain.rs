@@ -161,7 +161,7 @@ pub struct Envelope {
     pub budget_year: BudgetYear,
     /// Voted.
     pub voted: Money,
-    /// Grants of the conventions in force.
+    /// What is due under its conventions, or may still become so.
     pub engaged: Money,
     /// Paid under them.
     pub paid: Money,
@@ -190,17 +190,27 @@ impl Envelope {
         (voted.is_positive() && self.engaged <= voted).then_some(Self { voted, ..self })
     }
 
-    /// Engages a grant; nothing when it is more than what is available.
-    pub fn engage(self, grant: Money) -> Option<Self> {
-        let engaged = self.engaged.checked_add(grant)?;
-        (grant.is_positive() && engaged <= self.voted).then_some(Self { engaged, ..self })
+    /// Moves what one convention weighs; nothing when it would leave the bounds.
+    pub fn shift(self, before: Weight, after: Weight) -> Option<Self> {
+        let moved = |sum: Money, before, after| sum.checked_sub(before)?.checked_add(after);
+        let engaged = moved(self.engaged, before.engaged, after.engaged)?;
+        let paid = moved(self.paid, before.paid, after.paid)?;
+        let bounded = !paid.is_negative() && paid <= engaged && engaged <= self.voted;
+        bounded.then_some(Self {
+            engaged,
+            paid,
+            ..self
+        })
     }
+}
 
-    /// Moves the sum paid by a difference; nothing when it would leave its bounds.
-    pub fn pay(self, difference: Money) -> Option<Self> {
-        let paid = self.paid.checked_add(difference)?;
-        (!paid.is_negative() && paid <= self.engaged).then_some(Self { paid, ..self })
-    }
+/// What a convention weighs on the envelope of its budget year.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// What is due under it or may still become so, and no less than what is paid.
+    pub engaged: Money,
+    /// What is paid.
+    pub paid: Money,
 }
 
 #[cfg(test)]
@@ -213,37 +223,62 @@ mod tests {
         BudgetYear::new(2025).unwrap()
     }
 
+    fn weight(engaged: i64, paid: i64) -> Weight {
+        Weight {
+            engaged: Money::from_cents(engaged),
+            paid: Money::from_cents(paid),
+        }
+    }
+
     #[test]
     fn a_grant_of_exactly_what_is_available_fits_and_a_cent_more_does_not() {
         let envelope = Envelope::voted(year(), Money::from_cents(1_150_000));
-        assert_eq!(envelope.engage(Money::from_cents(1_150_001)), None);
-        let engaged = envelope.engage(Money::from_cents(1_150_000)).unwrap();
+        let nothing = Weight::default();
+        assert_eq!(envelope.shift(nothing, weight(1_150_001, 0)), None);
+        let grant = weight(1_150_000, 0);
+        let engaged = envelope.shift(nothing, grant).unwrap();
         assert_eq!(engaged.available(), Money::ZERO);
-        assert_eq!(engaged.engage(Money::from_cents(1)), None);
-        assert_eq!(engaged.pay(Money::from_cents(1_150_001)), None);
-        assert_eq!(engaged.pay(Money::from_cents(-1)), None);
+        assert_eq!(engaged.shift(nothing, weight(1, 0)), None);
+        assert_eq!(engaged.shift(grant, weight(1_150_000, 1_150_001)), None);
+        assert_eq!(engaged.shift(grant, weight(1_150_000, -1)), None);
         assert_eq!(engaged.vote(Money::from_cents(-1)), None);
+    }
+
+    #[test]
+    fn what_is_released_can_be_engaged_again() {
+        let envelope = Envelope::voted(year(), Money::from_cents(1_150_000));
+        let paid = envelope
+            .shift(Weight::default(), weight(1_150_000, 920_000))
+            .unwrap();
+        let settled = paid
+            .shift(weight(1_150_000, 920_000), weight(920_000, 920_000))
+            .unwrap();
+        assert_eq!(settled.available(), Money::from_cents(230_000));
+        assert_eq!(settled.paid, settled.engaged);
     }
 
     proptest! {
         #[test]
-        fn whatever_is_voted_engaged_and_paid_the_bounds_hold(
+        fn whatever_is_voted_engaged_released_and_paid_the_bounds_hold(
             voted in 1..10_000_i64,
-            steps in prop::collection::vec((0..3_u8, -3_000..3_000_i64), 0..40),
+            steps in prop::collection::vec((0..3_usize, -3_000..3_000_i64, -3_000..3_000_i64), 0..40),
         ) {
             let mut envelope = Envelope::voted(year(), Money::from_cents(voted));
-            for (step, cents) in steps {
-                let money = Money::from_cents(cents);
-                let next = match step {
-                    0 => envelope.vote(money),
-                    1 => envelope.engage(money),
-                    _ => envelope.pay(money),
-                };
-                envelope = next.unwrap_or(envelope);
+            let mut weights = [Weight::default(); 2];
+            for (step, one, other) in steps {
+                if let Some(held) = weights.get_mut(step) {
+                    let after = weight(one, other);
+                    if let Some(next) = envelope.shift(*held, after) {
+                        (envelope, *held) = (next, after);
+                    }
+                } else {
+                    envelope = envelope.vote(Money::from_cents(one)).unwrap_or(envelope);
+                }
                 prop_assert!(Money::ZERO <= envelope.paid);
                 prop_assert!(envelope.paid <= envelope.engaged);
                 prop_assert!(envelope.engaged <= envelope.voted);
-                prop_assert_eq!(envelope.available().checked_add(envelope.engaged), Some(envelope.voted));
+                prop_assert_eq!(Money::sum(weights.map(|held| held.engaged)), Some(envelope.engaged));
+                prop_assert_eq!(Money::sum(weights.map(|held| held.paid)), Some(envelope.paid));
             }
         }
     }

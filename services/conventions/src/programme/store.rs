@@ -1,6 +1,6 @@
 //! Programmes and envelopes in the database.
 
-use nonrecours_kernel::{BudgetYear, Id, Money, ProgrammeName, Text};
+use nonrecours_kernel::{BudgetYear, Id, ProgrammeName, Text};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    domain::{Envelope, Programme, Terms, Vote},
+    domain::{Envelope, Programme, Terms, Vote, Weight},
     territory::{Stay, Territory},
 };
 use crate::{
@@ -247,36 +247,31 @@ pub async fn lock_envelope(
     Ok(row.map(Envelope::try_from).transpose()?)
 }
 
-/// Writes the running sums of a locked envelope.
-pub async fn update_envelope(
+/// Moves what a locked convention weighs on the envelope of its budget year.
+pub async fn shift_envelope(
     tx: &mut Tx,
     programme: &ProgrammeName,
-    envelope: &Envelope,
+    year: BudgetYear,
+    before: Weight,
+    after: Weight,
 ) -> Result<(), Error> {
+    if before == after {
+        return Ok(());
+    }
+    let envelope = lock_envelope(tx, programme, year)
+        .await?
+        .and_then(|envelope| envelope.shift(before, after))
+        .ok_or_else(|| Failure::bug("a convention outweighs its envelope"))?;
     sqlx::query!(
         "UPDATE envelope SET engaged_amount = $3, paid_amount = $4 WHERE programme_id = $1 AND budget_year = $2",
         programme.programme.uuid(),
-        envelope.budget_year.get(),
+        year.get(),
         envelope.engaged.amount(),
         envelope.paid.amount()
     )
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// Moves the sum paid of an envelope by a difference.
-pub async fn pay_envelope(
-    tx: &mut Tx,
-    programme: &ProgrammeName,
-    year: BudgetYear,
-    difference: Money,
-) -> Result<(), Error> {
-    let envelope = lock_envelope(tx, programme, year).await?;
-    let paid = envelope
-        .and_then(|envelope| envelope.pay(difference))
-        .ok_or_else(|| Failure::bug("more is paid than the envelope has engaged"))?;
-    update_envelope(tx, programme, &paid).await
 }
 
 /// Programmes with their envelopes, votes and territories.

@@ -19,7 +19,7 @@ pub async fn roll_up(
 ) -> Result<Vec<OperatorRollUp>, Error> {
     let rows = sqlx::query!(
         r#"SELECT operator.operator_id, operator.legal_name, count(*) AS "conventions!",
-                  count(report.activity_report_id) AS "accepted_reports!", sum(convention.grant_amount) AS "granted!",
+                  count(report.activity_report_id) AS "accepted_reports!", sum(coalesce(convention.reduced_amount, convention.grant_amount)) AS "granted!",
                   sum(convention.paid_amount) AS "paid!", coalesce(sum(report.spent_amount), 0) AS "spent!",
                   coalesce(sum(report.persons_spotted), 0)::bigint AS "persons_spotted!",
                   coalesce(sum(report.persons_supported), 0)::bigint AS "persons_supported!",
@@ -84,7 +84,7 @@ pub async fn overdue(
            FROM commitment
            JOIN convention USING (operator_id, convention_id)
            WHERE programme_id = $1 AND budget_year = $2 AND convention.state IN ('IN_FORCE', 'COMPLETED')
-             AND commitment.state <> 'DONE' AND due_date < $3
+             AND commitment.state IN ('PENDING', 'EVIDENCED') AND due_date < $3
            GROUP BY operator_id"#,
         programme.programme.uuid(),
         year.get(),

@@ -92,6 +92,7 @@ async fn a_convention_in_force_is_renewed_once_as_a_draft_of_the_next_year() {
             signing_blockers: renewal.signing_blockers.clone(),
             in_force_time: None,
             revision: 1,
+            version: 0,
             create_time: renewal.create_time,
             update_time: renewal.create_time,
             etag: "1".to_owned(),

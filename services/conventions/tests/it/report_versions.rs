@@ -105,6 +105,7 @@ async fn every_submission_is_kept_with_what_was_answered() {
     assert_eq!(first.version_count, 1);
     let [waiting] = versions(&world, name).await.try_into().unwrap();
     assert_eq!(waiting.activity_report.as_ref(), Some(&first));
+    assert_eq!(waiting.name, format!("{name}/versions/1"));
     assert_eq!(waiting.state(), ActivityReportState::Submitted);
     assert_eq!(waiting.submit_time, first.submit_time);
     assert!(!waiting.submitted_by.is_empty());

@@ -2,7 +2,11 @@
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::{budget, world::World};
+use crate::{
+    amendment::{draft, grant},
+    budget,
+    world::World,
+};
 
 /// The constraint that a statement breaks, or the code of the refusal where there is none.
 pub async fn broken(pool: &PgPool, sql: &str) -> String {
@@ -47,10 +51,8 @@ async fn the_state_machines_hold_in_the_database_too() {
             "convention_signatories",
         ),
         ("paid_amount = 1", "convention_plan"),
-        (
-            "plan_revision = 1, paid_amount = grant_amount + 1",
-            "convention_check",
-        ),
+        ("plan_revision = 1, paid_amount = -1", "convention_check"),
+        ("version = 0", "convention_versioned"),
         ("indicative_end_date = '2024-12-31'", "convention_dates"),
         (
             "instalment_kinds = '{BALANCE,ADVANCE}'",
@@ -213,6 +215,58 @@ async fn legal_records_are_not_deleted_and_what_was_voted_is_not_changed() {
         "DELETE FROM outbox",
         "UPDATE framework_convention SET title = 'x'",
         "TRUNCATE convention",
+    ] {
+        assert_eq!(broken(&app, sql).await, "42501", "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn amendments_hold_in_the_database_too_and_versions_are_never_changed() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let convention = world.in_force(&setting).await.name;
+    world.amended(&convention, grant(1_300_000)).await;
+    let draft = draft(&convention, grant(1_200_000));
+    world.amend(draft).await.unwrap();
+    let owner = world.db.owner().await;
+    let first = "WHERE amendment_number = 1";
+    for (sql, constraint) in [
+        (format!("UPDATE amendment SET state = 'DRAFT' {first}"), "amendment_"),
+        (format!("UPDATE amendment SET state = 'WITHDRAWN' {first}"), "amendment_state"),
+        (format!("UPDATE amendment SET version = NULL {first}"), "amendment_state"),
+        (format!("UPDATE amendment SET version = 1 {first}"), "amendment_version_check"),
+        (format!("UPDATE amendment SET operator_decision_date = NULL {first}"), "amendment_signatories"),
+        (format!("UPDATE amendment SET operator_signed_by = NULL {first}"), "amendment_signatures"),
+        ("UPDATE amendment SET amendment_number = 2".to_owned(), "amendment_number_key"),
+        ("UPDATE amendment SET instalment_kinds = '{BALANCE}'".to_owned(), "amendment_instalments"),
+        ("UPDATE amendment SET commitment_codes = '{A}'".to_owned(), "amendment_commitments"),
+        (
+            "INSERT INTO amendment (operator_id, convention_id, amendment_id, amendment_number, object, state, revision,
+                                    create_time, update_time)
+             SELECT operator_id, convention_id, gen_random_uuid(), 3, object, state, revision, create_time, update_time
+             FROM amendment WHERE amendment_number = 2"
+                .to_owned(),
+            "amendment_open_key",
+        ),
+        (
+            "UPDATE act SET amendment_id = NULL WHERE amendment_id IS NOT NULL".to_owned(),
+            "act_party_key",
+        ),
+        (
+            "UPDATE convention_version SET amendment_id = NULL WHERE version = 2".to_owned(),
+            "convention_version_origin",
+        ),
+        ("UPDATE convention_version SET act_ids = '{}'".to_owned(), "convention_version_acts"),
+    ] {
+        let found = broken(&owner, &sql).await;
+        assert!(found.starts_with(constraint), "{sql}: {found}");
+    }
+    let app = world.db.app().await;
+    for sql in [
+        "UPDATE convention_version SET title = 'x'",
+        "DELETE FROM convention_version",
+        "DELETE FROM amendment",
+        "UPDATE amendment SET amendment_number = 7",
     ] {
         assert_eq!(broken(&app, sql).await, "42501", "{sql}");
     }

@@ -13,10 +13,12 @@ use nonrecours_contracts::{
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
+        amendment_service_client::AmendmentServiceClient,
         attachment_service_client::AttachmentServiceClient,
         budget_service_client::BudgetServiceClient,
         commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
+        convention_version_service_client::ConventionVersionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
@@ -179,6 +181,14 @@ impl World {
 
     pub fn disputes(&self, token: String) -> DisputeServiceClient<PeerChannel> {
         DisputeServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn amendments(&self, token: String) -> AmendmentServiceClient<PeerChannel> {
+        AmendmentServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn versions(&self, token: String) -> ConventionVersionServiceClient<PeerChannel> {
+        ConventionVersionServiceClient::new(self.service.channel(token))
     }
 
     pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
@@ -403,6 +413,7 @@ impl World {
         let plan = PaymentPlan {
             name: format!("{convention}/paymentPlan"),
             convention: convention.to_owned(),
+            grant_amount: Some(requests::euros(1_150_000)),
             paid_amount: Some(requests::euros(paid)),
             state: state.into(),
             revision,

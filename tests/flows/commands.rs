@@ -1,0 +1,288 @@
+//! The everyday commands on a running suite.
+
+use std::{io::Write as _, sync::Arc};
+
+use nonrecours_cli::{
+    everyday::{
+        budgets::{self, Budgets},
+        commitments::{self, Commitments},
+        controls::{self, Controls, Measure, Outcome},
+        life,
+        notices::{self, Giver, Ground, Notices},
+        reports::{self, Reports},
+    },
+    journey::{Cast, Journey, Step},
+    state::State,
+    suite::{Databases, Suite, SuiteOptions},
+    up,
+};
+use nonrecours_kernel::{Clock, ConventionName, SystemClock};
+
+/// A suite of today with the convention of Dainville in force, and what the commands know of it.
+async fn running() -> (Suite, Cast, State) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let suite = Suite::start(SuiteOptions {
+        databases: Databases::Private,
+        clock: Arc::clone(&clock),
+        data: None,
+        postgres_programs: None,
+        ports: [0; 3],
+    })
+    .await
+    .unwrap();
+    let cast = Cast {
+        addresses: suite.addresses.clone(),
+        issuer: Arc::clone(&suite.issuer),
+        clock,
+    };
+    let mut journey = Journey::new(cast.clone(), None).unwrap();
+    for step in Step::ALL {
+        journey.play(step).await.unwrap();
+        if step == Step::OpenPlan {
+            break;
+        }
+    }
+    let convention = journey.facts.convention.clone();
+    let name: ConventionName = convention.parse().unwrap();
+    let state = up::describe(&suite, name.operator, &convention).unwrap();
+    (suite, cast, state)
+}
+
+fn file(lines: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(lines.as_bytes()).unwrap();
+    file
+}
+
+/// The first name of a resource of this kind in what was printed.
+fn named(text: &str, kind: &str) -> String {
+    let mut words = text.split(|letter: char| letter.is_whitespace() || letter == '│');
+    words
+        .find(|word| word.contains(&format!("/{kind}/")))
+        .unwrap_or_else(|| panic!("no {kind} in\n{text}"))
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commitments_and_budgets_are_followed_from_the_command_line() {
+    let (suite, cast, state) = running().await;
+    let convention = state.convention.clone();
+    let list = |parent: &str| Commitments::List {
+        parent: parent.to_owned(),
+        overdue: false,
+        reminder: false,
+    };
+    let listed = commitments::run(&state, list(&convention)).await.unwrap();
+    assert_eq!(listed.matches("/commitments/").count(), 7, "{listed}");
+    let name = named(&listed, "commitments");
+    let validate = || Commitments::Validate { name: name.clone() };
+    let refused = commitments::run(&state, validate()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("COMMITMENT_WITHOUT_EVIDENCE"),
+        "{refused}"
+    );
+    let evidence = Commitments::Evidence {
+        name: name.clone(),
+        text: "Douze permanences tenues.".to_owned(),
+        reference: "Feuilles d'émargement".to_owned(),
+    };
+    let said = commitments::run(&state, evidence).await.unwrap();
+    assert!(said.contains("preuve à valider"), "{said}");
+    let said = commitments::run(&state, validate()).await.unwrap();
+    assert!(said.contains("validé"), "{said}");
+    let reopen = Commitments::Reopen {
+        name: name.clone(),
+        reason: "Feuilles illisibles.".to_owned(),
+    };
+    let said = commitments::run(&state, reopen).await.unwrap();
+    assert!(said.contains("à tenir"), "{said}");
+    let everyone = commitments::run(&state, list("operators/-")).await.unwrap();
+    assert!(everyone.contains(&name), "{everyone}");
+
+    let planned = file("compte;montant\n62;1 500,00\n64;10000\n74;11 500,00 €\n");
+    let plan = Budgets::Plan {
+        convention: convention.clone(),
+        file: planned.path().to_owned(),
+    };
+    let shown = budgets::run(&state, plan).await.unwrap();
+    assert!(shown.contains("Charges de personnel"), "{shown}");
+    let wrong = file("64;dix mille\n74\n");
+    let realise = |path: &tempfile::NamedTempFile| Budgets::Realise {
+        convention: convention.clone(),
+        file: path.path().to_owned(),
+    };
+    let refused = budgets::run(&state, realise(&wrong)).await.unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.contains("ligne 1") && refused.contains("ligne 2"),
+        "{refused}"
+    );
+    let realised = file("62;900,00\n64;10000\n74;11500\n");
+    let shown = budgets::run(&state, realise(&realised)).await.unwrap();
+    assert!(
+        shown.contains("-40\u{a0}%") && shown.contains("significatif"),
+        "{shown}"
+    );
+    assert!(shown.contains("à décider"), "{shown}");
+    let close = Budgets::CloseCase {
+        convention: convention.clone(),
+        reason: "Écart admis.".to_owned(),
+    };
+    let shown = budgets::run(&state, close).await.unwrap();
+    assert!(!shown.contains("à décider"), "{shown}");
+
+    let nothing = Reports::Show {
+        convention: convention.clone(),
+    };
+    let refused = reports::run(&state, nothing).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("pas encore de bilan"),
+        "{refused}"
+    );
+
+    // What is due first is that of this convention.
+    let client = cast.officer().unwrap();
+    let due = life::next_due(&client, &convention).await.unwrap().unwrap();
+    assert!(due.contains('/'), "{due}");
+    suite.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_convention_is_controlled_reported_on_and_put_on_notice_from_the_command_line() {
+    let (suite, cast, state) = running().await;
+    let convention = state.convention.clone();
+    let control = async |command| controls::run(&state, command).await.unwrap();
+    let inspection = control(Controls::Open {
+        convention: convention.clone(),
+        subject: "Pièces des permanences".to_owned(),
+        on: None,
+    })
+    .await;
+    control(Controls::Close {
+        name: inspection.clone(),
+        findings: "Trois permanences sur douze.".to_owned(),
+        on: None,
+    })
+    .await;
+    let hearing = control(Controls::Convene {
+        convention: convention.clone(),
+        subject: "Suites du contrôle".to_owned(),
+        on: None,
+        inspection,
+    })
+    .await;
+    let suspend = || Controls::Decide {
+        convention: convention.clone(),
+        measure: Measure::Suspend,
+        hearing: hearing.clone(),
+        motives: "Actions au quart.".to_owned(),
+        amount: None,
+        on: None,
+    };
+    let refused = controls::run(&state, suspend()).await.unwrap_err();
+    assert!(refused.to_string().contains("HEARING_MISSING"), "{refused}");
+    control(Controls::Hear {
+        name: hearing.clone(),
+        outcome: Outcome::Held,
+        minutes: "Le maire a présenté ses observations.".to_owned(),
+        on: None,
+    })
+    .await;
+    let decision = control(suspend()).await;
+    assert!(decision.contains("/decisions/"), "{decision}");
+
+    let sent = notices::run(
+        &state,
+        Notices::Send {
+            convention: convention.clone(),
+            party: Giver::Operator,
+            ground: Ground::SubstantialChange,
+            motives: "Local fermé.".to_owned(),
+            letter: "1A 204 567 8901 2".to_owned(),
+            sent: None,
+        },
+    )
+    .await
+    .unwrap();
+    let notice = named(&sent, "formalNotices");
+    let apply = Notices::Apply {
+        name: notice.clone(),
+        party: Giver::Operator,
+    };
+    let refused = notices::run(&state, apply).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("NOTICE_DELAY_RUNNING"),
+        "{refused}"
+    );
+    let remedy = Notices::Remedy {
+        name: notice.clone(),
+        party: Giver::Operator,
+        on: None,
+    };
+    let remedied = notices::run(&state, remedy).await.unwrap();
+    assert!(remedied.contains("suivie d'effet"), "{remedied}");
+    let list = Notices::List {
+        convention: convention.clone(),
+    };
+    let listed = notices::run(&state, list).await.unwrap();
+    assert!(listed.contains(&notice), "{listed}");
+
+    // Shown as its life went: one signature after the other, on the same day.
+    let client = cast.officer().unwrap();
+    let request = nonrecours_contracts::conventions::GetConventionRequest {
+        name: convention.clone(),
+    };
+    let shown = client.conventions().get_convention(request).await;
+    let states = life::states(&shown.unwrap().into_inner()).unwrap();
+    let steps: Vec<_> = states.split(" → ").collect();
+    assert_eq!(steps.len(), 3, "{states}");
+    for (step, begins) in steps
+        .iter()
+        .zip(["projet ", "signée par une partie ", "en vigueur "])
+    {
+        assert!(step.starts_with(begins), "{states}");
+    }
+
+    let name: ConventionName = convention.parse().unwrap();
+    let manager = cast.manager(name.operator).unwrap();
+    let report = nonrecours_contracts::conventions::CreateActivityReportRequest {
+        parent: convention.clone(),
+        activity_report: Some(nonrecours_contracts::conventions::ActivityReport {
+            narrative: "Douze permanences.".to_owned(),
+            spent_amount: Some(nonrecours_rpc::convert::to_money(
+                nonrecours_kernel::Money::from_cents(1_130_000),
+            )),
+            ..Default::default()
+        }),
+        request_id: nonrecours_testkit::request_id(),
+    };
+    let report = nonrecours_cli::client::answered(|| {
+        let (mut client, request) = (manager.activity_reports(), report.clone());
+        async move { client.create_activity_report(request).await }
+    })
+    .await
+    .unwrap();
+    let submit = nonrecours_contracts::conventions::SubmitActivityReportRequest {
+        name: report.name,
+        etag: String::new(),
+        request_id: nonrecours_testkit::request_id(),
+    };
+    let mut reports_of_operator = manager.activity_reports();
+    reports_of_operator
+        .submit_activity_report(submit)
+        .await
+        .unwrap();
+    let show = Reports::Show {
+        convention: convention.clone(),
+    };
+    let shown = reports::run(&state, show).await.unwrap();
+    assert!(shown.contains("remis, à instruire"), "{shown}");
+    assert!(shown.contains("11\u{202f}300,00"), "{shown}");
+    let accounts = Reports::Accounts {
+        convention,
+        out: None,
+    };
+    let refused = reports::run(&state, accounts).await.unwrap_err();
+    assert!(refused.to_string().contains("aucun budget"), "{refused}");
+    suite.stop().await.unwrap();
+}
