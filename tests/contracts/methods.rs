@@ -9,7 +9,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 6] = [
+const NO_RESOURCE: [(&str, &str); 7] = [
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",
         "a file drawn from what is stored, which has no name of its own",
@@ -33,6 +33,10 @@ const NO_RESOURCE: [(&str, &str); 6] = [
     (
         "nonrecours.payments.v1.ExplanationService.ExplainInstalments",
         "a page of explanations: nothing of them is stored, so they have no name",
+    ),
+    (
+        "nonrecours.payments.v1.LedgerService.VerifyLedger",
+        "a page of calculations: nothing of them is stored, so they have no name",
     ),
 ];
 
