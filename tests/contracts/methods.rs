@@ -10,7 +10,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 7] = [
+const NO_RESOURCE: [(&str, &str); 8] = [
     (
         "nonrecours.conventions.v1.AttachmentService.DownloadAttachment",
         "the bytes of the resource, which comes before them in the stream",
@@ -38,6 +38,10 @@ const NO_RESOURCE: [(&str, &str); 7] = [
     (
         "nonrecours.payments.v1.ExplanationService.ExplainInstalments",
         "a page of explanations: nothing of them is stored, so they have no name",
+    ),
+    (
+        "nonrecours.payments.v1.LedgerService.VerifyLedger",
+        "a page of calculations: nothing of them is stored, so they have no name",
     ),
 ];
 

@@ -128,12 +128,20 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     let convention = format!("{operator}/conventions/{ID}");
     if matches!(
         method.name(),
-        "PushRecords" | "GetIndicators" | "ListHistory" | "UploadAttachment"
+        "PushRecords"
+            | "GetIndicators"
+            | "ListHistory"
+            | "UploadAttachment"
+            | "ExplainInstalments"
+            | "VerifyLedger"
     ) {
         return Some(convention);
     }
     if method.name() == "DownloadAttachment" {
         return Some(format!("{convention}/attachments/{ID}"));
+    }
+    if method.name() == "GetStatementOfPayments" {
+        return Some(format!("{convention}/paymentPlan"));
     }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {

@@ -9,6 +9,7 @@ pub mod everyday;
 pub mod example;
 pub mod issuer;
 pub mod journey;
+pub mod payments;
 pub mod print;
 pub mod programme;
 pub mod state;

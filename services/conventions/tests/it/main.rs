@@ -4,13 +4,13 @@
 mod act;
 mod activity_report;
 mod agenda;
-mod attachment;
-mod attachment_evidence;
-mod attachment_refusal;
 mod agenda_ending;
 mod amendment;
 mod amendment_effect;
 mod amendment_sequence;
+mod attachment;
+mod attachment_evidence;
+mod attachment_refusal;
 mod budget;
 mod commitment;
 mod completion;

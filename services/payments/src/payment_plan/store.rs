@@ -54,6 +54,36 @@ pub async fn all(tx: &mut Tx, conventions: &[ConventionName]) -> Result<Vec<Paym
     .collect()
 }
 
+/// A page of the conventions that have a plan, in the order of their ids: this one, or those of an operator, or all of the
+/// scope.
+pub async fn names(
+    tx: &mut Tx,
+    operator: Option<OperatorId>,
+    convention: Option<ConventionName>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ConventionName>, Error> {
+    let rows = sqlx::query!(
+        "SELECT operator_id, convention_id
+         FROM payment_plan
+         WHERE ($1::uuid IS NULL OR operator_id = $1) AND ($2::uuid IS NULL OR convention_id = $2)
+           AND ($3::uuid IS NULL OR convention_id > $3)
+         ORDER BY convention_id
+         LIMIT $4",
+        operator.map(|operator| operator.uuid()),
+        convention.map(|name| name.convention.uuid()),
+        after,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let name = rows.into_iter().map(|row| ConventionName {
+        operator: OperatorId::from_uuid(row.operator_id),
+        convention: ConventionId::from_uuid(row.convention_id),
+    });
+    Ok(name.collect())
+}
+
 /// The ids of conventions, as the arrays of a query.
 pub(crate) fn keys(conventions: &[ConventionName]) -> (Vec<Uuid>, Vec<Uuid>) {
     let ids = |name: &ConventionName| (name.operator.uuid(), name.convention.uuid());

@@ -14,4 +14,5 @@ mod payment_plan;
 mod race;
 mod refusals;
 mod schema;
+mod verification;
 mod world;
