@@ -7,8 +7,8 @@
 mod act;
 mod activity_report;
 mod agenda;
-mod attachment;
 mod amendment;
+mod attachment;
 mod budget;
 mod commitment;
 mod config;
@@ -42,14 +42,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
-    attachment::rpc::Attachments, budget::rpc::Budgets, commitment::rpc::Commitments,
-    amendment::rpc::Amendments, budget::rpc::Budgets, commitment::rpc::Commitments,
-    convention::rpc::Conventions, decision::rpc::Decisions, dispute::rpc::Disputes,
-    formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
-    hearing::rpc::Hearings, identifier::Identifiers, inspection::rpc::Inspections,
-    open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
-    programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
-    version::rpc::ConventionVersions,
+    amendment::rpc::Amendments, attachment::rpc::Attachments, budget::rpc::Budgets,
+    commitment::rpc::Commitments, convention::rpc::Conventions, decision::rpc::Decisions,
+    dispute::rpc::Disputes, formal_notice::rpc::FormalNotices,
+    framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
+    identifier::Identifiers, inspection::rpc::Inspections, open_data::rpc::OpenData,
+    operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
+    state_funding::rpc::StateFundings, version::rpc::ConventionVersions,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};

@@ -501,6 +501,7 @@ impl Refusal {
                     "Cette convention a déjà {MAX_ATTACHMENTS} pièces, le maximum : réunissez plusieurs documents en un \
                      seul, ou adressez-vous au programme."
                 ),
+            ),
             Self::AmendmentNotDraft => Text::new(
                 "The amendment is past this step: it changes only while nobody has signed it.",
                 "L'avenant n'en est plus là : il ne se modifie que tant que personne ne l'a signé. Abandonnez-le et \
