@@ -14,7 +14,7 @@ struct Package {
 }
 
 /// What a service is made of.
-const SHARED: &[&str] = &["contracts", "feed", "host", "kernel", "pg", "rpc"];
+const SHARED: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
 /// What any test may use besides.
 const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
@@ -27,6 +27,7 @@ const PACKAGES: [Package; 15] = [
     package("contracts", &[]),
     package("localpg", &[]),
     package("issuer", &["kernel"]),
+    package("files", &["kernel"]),
     package("rpc", &["contracts", "kernel"]),
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
@@ -59,6 +60,7 @@ const SUITE: &[&str] = &[
     "contracts",
     "conventions",
     "feed",
+    "files",
     "followup",
     "host",
     "issuer",

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod clock;
 pub mod dates;
+pub mod digest;
 pub mod iban;
 pub mod id;
 pub mod identifier;
@@ -34,6 +35,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use dates::{
     BudgetYear, french_date, long_french_date, months_after, paris_date, paris_midnight, parse_date,
 };
+pub use digest::{Digest, Digester};
 pub use iban::{Bic, Iban, holder_warning};
 pub use id::*;
 pub use identifier::IdentifierKind;
