@@ -15,12 +15,22 @@ struct Package {
 
 /// What a service is made of.
 const SHARED: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
+/// What the service that keeps files is made of.
+const KEEPING_FILES: &[&str] = &[
+    "contracts",
+    "feed",
+    "files",
+    "host",
+    "kernel",
+    "pg",
+    "rpc",
+];
 /// What any test may use besides.
 const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     package("kernel", &[]),
     // A program of its own, which a service runs: nobody waits for its engine to be built.
     package("typeset", &[]),
@@ -32,7 +42,7 @@ const PACKAGES: [Package; 15] = [
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
     package("host", &["feed", "kernel", "pg", "rpc"]),
-    package("conventions", SHARED),
+    package("conventions", KEEPING_FILES),
     package("followup", SHARED),
     package("payments", SHARED),
     package(
@@ -60,6 +70,7 @@ const SUITE: &[&str] = &[
     "contracts",
     "conventions",
     "feed",
+    "files",
     "files",
     "followup",
     "host",

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
+use nonrecours_files::FilesConfig;
 use nonrecours_host::{DatabaseConfig, Environment, StartError};
 use nonrecours_issuer::{DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, Role};
@@ -40,7 +41,8 @@ pub struct SuiteOptions {
     pub databases: Databases,
     /// The clock of all three services.
     pub clock: Arc<dyn Clock>,
-    /// Where the private PostgreSQL keeps its data; `None`: a temporary folder, gone at the end.
+    /// Where the private PostgreSQL keeps its data, and the services their files; `None`: temporary folders, gone at the
+    /// end.
     pub data: Option<PathBuf>,
     /// Where PostgreSQL's programs are; `None`: looked for.
     pub postgres_programs: Option<PathBuf>,
@@ -59,7 +61,7 @@ pub struct Suite {
     shutdown: CancellationToken,
     services: Vec<(&'static str, JoinHandle<Result<(), StartError>>)>,
     postgres: Option<LocalPg>,
-    _keys: TempDir,
+    _folder: TempDir,
 }
 
 /// Where the three services listen, as `http://127.0.0.1:port`.
@@ -82,13 +84,15 @@ struct Urls {
 impl Suite {
     /// Starts PostgreSQL unless each service has a database set, migrates, and serves.
     pub async fn start(options: SuiteOptions) -> anyhow::Result<Self> {
-        let keys = tempfile::tempdir().context("a folder for the development keys")?;
+        let folder = tempfile::tempdir().context("a folder for the development keys")?;
+        let kept = options.data.as_deref().unwrap_or(folder.path());
+        let files = FilesConfig::folder(kept.join("files"));
         let issuer = Arc::new(DevIssuer::generate(
             ISSUER,
             AUDIENCE,
             Arc::clone(&options.clock),
         )?);
-        issuer.write_jwks(&keys.path().join("jwks.json"))?;
+        issuer.write_jwks(&folder.path().join("jwks.json"))?;
 
         let names = ["conventions", "followup", "payments"];
         let mut postgres = None;
@@ -133,7 +137,7 @@ impl Suite {
             shutdown: CancellationToken::new(),
             services: Vec::new(),
             postgres,
-            _keys: keys,
+            _folder: folder,
         };
         let [conventions, followup, payments] =
             <[Urls; 3]>::try_from(urls).map_err(|_| anyhow::anyhow!("three databases"))?;
@@ -144,6 +148,8 @@ impl Suite {
             database_url: conventions.app,
             followup_url: addresses.followup.clone(),
             payments_url: addresses.payments.clone(),
+            typeset_program: None,
+            files,
             database: database(),
             server: ServerConfig::default(),
             auth: suite.auth(),
@@ -228,12 +234,12 @@ impl Suite {
         AuthConfig {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
-            jwks: JwksSource::File(self._keys.path().join("jwks.json")),
+            jwks: JwksSource::File(self._folder.path().join("jwks.json")),
         }
     }
 
     fn peer_token(&self, service: &str) -> anyhow::Result<PeerTokenConfig> {
-        let peer_token_file = self._keys.path().join(format!("{service}.token"));
+        let peer_token_file = self._folder.path().join(format!("{service}.token"));
         let token = self.issuer.token(&TokenSpec {
             ttl: PEER_TOKEN_TTL,
             ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])

@@ -59,6 +59,9 @@ pub enum StartError {
     /// The address of a peer is not one.
     #[error("peer address")]
     Peer(#[from] client::AddressError),
+    /// The place where files are kept cannot be used.
+    #[error("files")]
+    Files(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The server failed.
     #[error("server")]
     Serve(#[from] ServeError),

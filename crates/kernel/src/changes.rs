@@ -54,6 +54,7 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "commitment.evidenced" => "preuve d'un engagement donnée",
         "commitment.validated" => "engagement validé",
         "commitment.reopened" => "engagement rouvert",
+        "document.generated" => "document établi",
         "budget.planned" => "budget prévisionnel établi",
         "budget.realised" => "budget réalisé enregistré",
         "budget.deviation_opened" => "écart budgétaire à décider",

@@ -228,6 +228,8 @@ kinds! {
     Dispute => DisputeId,
     /// Kind of a commitment of an operator (engagement).
     Commitment => CommitmentId,
+    /// Kind of a document written by the suite.
+    Document => DocumentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

@@ -79,6 +79,10 @@ proptest! {
             DisputeName { operator, convention, dispute: Id::from_uuid(c) },
             DisputeName::PATTERN,
         );
+        roundtrip(
+            DocumentName { operator, convention, document: Id::from_uuid(c) },
+            DocumentName::PATTERN,
+        );
         roundtrip(PaymentPlanName { operator, convention }, PaymentPlanName::PATTERN);
         roundtrip(
             InstalmentName { operator, convention, instalment: Id::from_uuid(c) },

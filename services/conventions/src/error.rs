@@ -38,6 +38,8 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::PartyNotAllowed(_) | Refusal::PartyNotYours(_) => {
             Failure::new(Code::PermissionDenied, DOMAIN, reason, text)
         }
+        Refusal::DocumentEngineFailed => Failure::new(Code::Internal, DOMAIN, reason, text),
+        Refusal::DocumentDamaged => Failure::new(Code::DataLoss, DOMAIN, reason, text),
         Refusal::ConventionNotDraft
         | Refusal::ConventionNotInForce
         | Refusal::AlreadySigned(_)
@@ -78,7 +80,8 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::CommitmentDone
         | Refusal::CommitmentWithoutEvidence
         | Refusal::BudgetFixed
-        | Refusal::DeviationCaseNotOpen => {
+        | Refusal::DeviationCaseNotOpen
+        | Refusal::DocumentEngineMissing => {
             Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
         }
     }

@@ -13,6 +13,7 @@ mod config;
 mod convention;
 mod decision;
 mod dispute;
+mod document;
 mod error;
 mod follow;
 mod formal_notice;
@@ -31,6 +32,7 @@ mod stored;
 mod text;
 
 use nonrecours_feed::{ChangeFeed, Readers};
+use nonrecours_files::Files;
 use nonrecours_host::{Environment, Host, StartError};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
@@ -39,11 +41,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
     budget::rpc::Budgets, commitment::rpc::Commitments, convention::rpc::Conventions,
-    decision::rpc::Decisions, dispute::rpc::Disputes, formal_notice::rpc::FormalNotices,
-    framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
-    identifier::Identifiers, inspection::rpc::Inspections, open_data::rpc::OpenData,
-    operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
-    state_funding::rpc::StateFundings,
+    decision::rpc::Decisions, dispute::rpc::Disputes, document::rpc::Documents,
+    formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
+    hearing::rpc::Hearings, identifier::Identifiers, inspection::rpc::Inspections,
+    open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
+    programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -61,6 +63,9 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
+    let files = Files::open(&config.files)
+        .await
+        .map_err(|cause| StartError::Files(cause.into()))?;
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let payments = host.peer(&config.payments_url)?;
     let followup = host.peer(&config.followup_url)?;
@@ -87,6 +92,12 @@ pub async fn serve(
             .add(Hearings::server(db.clone(), ids.clone()))
             .add(Decisions::server(db.clone(), ids.clone()))
             .add(Disputes::server(db.clone(), ids.clone()))
+            .add(Documents::server(
+                db.clone(),
+                ids.clone(),
+                files,
+                config.typeset_program,
+            ))
             .add(Identifiers::server())
             .add(Commitments::server(db.clone()))
             .add(Budgets::server(db.clone()))

@@ -10,6 +10,8 @@ mod completion;
 mod convention;
 mod decision;
 mod dispute;
+mod document;
+mod document_kinds;
 mod ending;
 mod follow;
 mod followup;

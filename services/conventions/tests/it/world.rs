@@ -1,8 +1,11 @@
 //! The service, those who call it, and the steps that lead to each state.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use nonrecours_contracts::{
@@ -17,6 +20,7 @@ use nonrecours_contracts::{
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
+        document_service_client::DocumentServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         hearing_service_client::HearingServiceClient,
@@ -32,6 +36,7 @@ use nonrecours_contracts::{
     payments::{PaymentPlan, PaymentPlanState},
 };
 use nonrecours_conventions::{Config, MIGRATOR, SERVICE, serve};
+use nonrecours_files::FilesConfig;
 use nonrecours_host::{DatabaseConfig, Environment};
 use nonrecours_kernel::{Clock as _, ConventionName, OperatorId, OperatorName, paris_date};
 use nonrecours_rpc::{ServerConfig, client::PeerChannel, convert::to_date};
@@ -39,6 +44,7 @@ use nonrecours_testkit::{
     ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids, request_id,
 };
 use prost_types::Duration;
+use tempfile::TempDir;
 use tonic::Status;
 
 use crate::{followup::FakeFollowup, requests};
@@ -54,6 +60,9 @@ pub struct World {
     pub tokens: Tokens,
     pub payments: ScriptedFeed,
     pub followup: FakeFollowup,
+    /// Where the service keeps its files.
+    pub files: TempDir,
+    typeset_program: Option<PathBuf>,
     payments_served: Serving,
     followup_served: Serving,
     pub service: Serving,
@@ -78,6 +87,11 @@ impl Setting {
 
 impl World {
     pub async fn start() -> Self {
+        Self::typesetting(None).await
+    }
+
+    /// With this typesetting program.
+    pub async fn typesetting(typeset_program: Option<PathBuf>) -> Self {
         let clock = clock();
         let db = TestDb::create(SERVICE, &MIGRATOR).await;
         let tokens = Tokens::new(clock.clone());
@@ -87,13 +101,18 @@ impl World {
         let payments_served = payments.serve().await;
         let followup_served = followup.serve().await;
         let urls = [payments_served.url(), followup_served.url()];
-        let service = run(&db, &tokens, urls, &clock, 1).await;
+        let files = tempfile::tempdir().unwrap();
+        let kept = FilesConfig::folder(files.path());
+        let program = typeset_program.clone();
+        let service = run(&db, &tokens, urls, (kept, program), &clock, 1).await;
         Self {
             db,
             clock,
             tokens,
             payments,
             followup,
+            files,
+            typeset_program,
             payments_served,
             followup_served,
             service,
@@ -105,7 +124,17 @@ impl World {
     pub async fn restart(&mut self) {
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let urls = [self.payments_served.url(), self.followup_served.url()];
-        let next = run(&self.db, &self.tokens, urls, &self.clock, seed).await;
+        let kept = FilesConfig::folder(self.files.path());
+        let program = self.typeset_program.clone();
+        let next = run(
+            &self.db,
+            &self.tokens,
+            urls,
+            (kept, program),
+            &self.clock,
+            seed,
+        )
+        .await;
         std::mem::replace(&mut self.service, next).stop().await;
     }
 
@@ -171,6 +200,10 @@ impl World {
 
     pub fn disputes(&self, token: String) -> DisputeServiceClient<PeerChannel> {
         DisputeServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn documents(&self, token: String) -> DocumentServiceClient<PeerChannel> {
+        DocumentServiceClient::new(self.service.channel(token))
     }
 
     pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
@@ -436,6 +469,7 @@ async fn run(
     db: &TestDb,
     tokens: &Tokens,
     [payments_url, followup_url]: [String; 2],
+    (files, typeset_program): (FilesConfig, Option<PathBuf>),
     clock: &ManualClock,
     seed: u64,
 ) -> Serving {
@@ -444,6 +478,8 @@ async fn run(
         database_url: db.app_url().to_owned(),
         followup_url,
         payments_url,
+        typeset_program,
+        files,
         database: DatabaseConfig { max_connections: 8 },
         server: ServerConfig::default(),
         auth: tokens.auth(),
