@@ -57,6 +57,17 @@ pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
         .any(|verb| name.starts_with(verb))
 }
 
+/// The message that says what is asked: the request, or the opening of a stream of them.
+pub fn asked(method: &MethodDescriptor) -> MessageDescriptor {
+    let input = method.input();
+    let opening = input
+        .get_field_by_name("opening")
+        .filter(|_| method.is_client_streaming());
+    opening
+        .and_then(|opening| opening.kind().as_message().cloned())
+        .unwrap_or(input)
+}
+
 /// What the contract says of a field; empty when it says nothing.
 pub fn behaviors(field: &FieldDescriptor) -> BTreeSet<Behavior> {
     let Some(Value::List(values)) = option(field.options(), "google.api.field_behavior") else {

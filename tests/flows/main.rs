@@ -7,6 +7,7 @@
 )]
 
 mod books;
+mod files;
 mod journey;
 mod killed;
 mod processes;

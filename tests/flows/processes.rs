@@ -48,6 +48,10 @@ impl Processes {
             ("AUTH_ISSUER".to_owned(), ISSUER.to_owned()),
             ("AUTH_AUDIENCE".to_owned(), AUDIENCE.to_owned()),
             (
+                "FILES_LOCATION".to_owned(),
+                folder.path().join("files").display().to_string(),
+            ),
+            (
                 "AUTH_JWKS".to_owned(),
                 folder.path().join("jwks.json").display().to_string(),
             ),

@@ -113,6 +113,7 @@ pub fn naming(method: &MethodDescriptor, operator: &str) -> Option<DynamicMessag
     // An update names its resource inside it, a stream in its opening.
     let (outer, inner) = match method.name() {
         "PushRecords" => ("opening".to_owned(), "convention"),
+        "UploadAttachment" => ("opening".to_owned(), "parent"),
         _ => (snake(method.name().strip_prefix("Update")?), "name"),
     };
     let outer = method.input().get_field_by_name(&outer)?;
@@ -127,9 +128,12 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     let convention = format!("{operator}/conventions/{ID}");
     if matches!(
         method.name(),
-        "PushRecords" | "GetIndicators" | "ListHistory"
+        "PushRecords" | "GetIndicators" | "ListHistory" | "UploadAttachment"
     ) {
         return Some(convention);
+    }
+    if method.name() == "DownloadAttachment" {
+        return Some(format!("{convention}/attachments/{ID}"));
     }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {

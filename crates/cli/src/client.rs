@@ -7,6 +7,7 @@ use nonrecours_contracts::{
         act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
         agenda_service_client::AgendaServiceClient,
+        attachment_service_client::AttachmentServiceClient,
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
@@ -101,6 +102,7 @@ clients! {
     acts: ActServiceClient on conventions;
     activity_reports: ActivityReportServiceClient on conventions;
     agenda: AgendaServiceClient on conventions;
+    attachments: AttachmentServiceClient on conventions;
     open_data: OpenDataServiceClient on conventions;
     programme_reports: ProgrammeReportServiceClient on conventions;
     state_fundings: StateFundingServiceClient on conventions;

@@ -1,6 +1,7 @@
 //! The `nonrecours` command: the whole suite in one process, the journey of one convention, and everyday questions.
 
 pub mod ask;
+pub mod attachments;
 pub mod check;
 pub mod client;
 pub mod demo;

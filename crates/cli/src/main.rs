@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use nonrecours_cli::{
-    ask,
+    ask, attachments,
     check::{self, CheckedKind},
     demo, issuer, programme,
     state::{DEFAULT_STATE, State},
@@ -83,6 +83,30 @@ enum Command {
         /// Budget year.
         year: i32,
     },
+    /// Bring a file under a convention: PDF, PNG, JPEG, TIFF, ODT, ODS, DOCX or XLSX, at most 20 MiB.
+    Attach {
+        /// The file.
+        file: PathBuf,
+        /// `operators/{operator}/conventions/{convention}`, or the name of something under it.
+        #[arg(long)]
+        to: String,
+        /// What it is for.
+        #[arg(long, value_enum)]
+        kind: attachments::Kind,
+    },
+    /// List the files of a convention.
+    Attachments {
+        /// `operators/{operator}/conventions/{convention}`, or the name of something under it.
+        of: String,
+    },
+    /// Fetch a file of a convention.
+    Fetch {
+        /// `operators/{operator}/conventions/{convention}/attachments/{attachment}`.
+        attachment: String,
+        /// File to write; otherwise under its own name, in this folder.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Write the grants of a budget year as the open data file (SCDL "subventions").
     OpenData {
         /// `programmes/{programme}`.
@@ -160,6 +184,16 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::RollUp { programme, year } => {
             programme::roll_up(&State::read(&cli.state)?, &programme, year).await
+        }
+        Command::Attach { file, to, kind } => {
+            attachments::attach(&State::read(&cli.state)?, &file, &to, kind).await
+        }
+        Command::Attachments { of } => attachments::list(&State::read(&cli.state)?, &of).await,
+        Command::Fetch { attachment, out } => {
+            let state = State::read(&cli.state)?;
+            attachments::fetch(&state, &attachment, out.as_deref())
+                .await
+                .map(|_| ())
         }
         Command::OpenData {
             programme,

@@ -76,7 +76,8 @@ impl Files {
         self.store
             .put(&self.path(&digest), PutPayload::from_bytes(bytes))
             .await
-            .map_err(|cause| Error::of(digest, cause))?;
+            // Also when the bucket itself is not found.
+            .map_err(|cause| Error::Unavailable(cause.into()))?;
         Ok(digest)
     }
 

@@ -55,6 +55,8 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "commitment.validated" => "engagement validé",
         "commitment.reopened" => "engagement rouvert",
         "document.generated" => "document établi",
+        "attachment.added" => "pièce déposée",
+        "attachment.withdrawn" => "pièce retirée",
         "budget.planned" => "budget prévisionnel établi",
         "budget.realised" => "budget réalisé enregistré",
         "budget.deviation_opened" => "écart budgétaire à décider",

@@ -230,6 +230,8 @@ kinds! {
     Commitment => CommitmentId,
     /// Kind of a document written by the suite.
     Document => DocumentId,
+    /// Kind of a file under a convention (pièce jointe).
+    Attachment => AttachmentId,
     /// Kind of a payment plan (échéancier).
     PaymentPlan => PaymentPlanId,
     /// Kind of an instalment (échéance).

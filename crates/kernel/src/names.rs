@@ -250,6 +250,18 @@ resource_name! {
 }
 
 resource_name! {
+    /// A file under a convention.
+    AttachmentName =
+        "operators/{operator}/conventions/{convention}/attachments/{attachment}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        attachment: Attachment in "attachments"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
     /// The budget of a convention: there is at most one.
     BudgetName = "operators/{operator}/conventions/{convention}/budget" {
         operator: Operator in "operators",

@@ -83,6 +83,10 @@ proptest! {
             DocumentName { operator, convention, document: Id::from_uuid(c) },
             DocumentName::PATTERN,
         );
+        roundtrip(
+            AttachmentName { operator, convention, attachment: Id::from_uuid(c) },
+            AttachmentName::PATTERN,
+        );
         roundtrip(PaymentPlanName { operator, convention }, PaymentPlanName::PATTERN);
         roundtrip(
             InstalmentName { operator, convention, instalment: Id::from_uuid(c) },

@@ -1,5 +1,6 @@
 //! Why a request was not done, and the one way to a status.
 
+use nonrecours_files as files;
 use nonrecours_kernel::OutOfReach;
 use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
@@ -39,7 +40,9 @@ fn refused(refusal: Refusal) -> Failure {
             Failure::new(Code::PermissionDenied, DOMAIN, reason, text)
         }
         Refusal::DocumentEngineFailed => Failure::new(Code::Internal, DOMAIN, reason, text),
-        Refusal::DocumentDamaged => Failure::new(Code::DataLoss, DOMAIN, reason, text),
+        Refusal::AttachmentDamaged | Refusal::DocumentDamaged => {
+            Failure::new(Code::DataLoss, DOMAIN, reason, text)
+        }
         Refusal::ConventionNotDraft
         | Refusal::ConventionNotInForce
         | Refusal::AlreadySigned(_)
@@ -81,7 +84,10 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::CommitmentWithoutEvidence
         | Refusal::BudgetFixed
         | Refusal::DeviationCaseNotOpen
-        | Refusal::DocumentEngineMissing => {
+        | Refusal::DocumentEngineMissing
+        | Refusal::AttachmentWithdrawn
+        | Refusal::AttachmentCited
+        | Refusal::TooManyAttachments => {
             Failure::new(Code::FailedPrecondition, DOMAIN, reason, text)
         }
     }
@@ -108,6 +114,19 @@ impl From<pg::Error> for Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        match &error {
+            files::Error::Absent(_) | files::Error::Damaged(_) => {
+                tracing::error!(cause = %error, "a file was lost or altered");
+                Self::Refused(Refusal::AttachmentDamaged)
+            }
+            files::Error::Unavailable(_) => Self::Failure(Failure::unavailable(&error)),
+            files::Error::TooLarge => Self::Failure(Failure::internal(&error)),
+        }
     }
 }
 

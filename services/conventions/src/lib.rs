@@ -7,6 +7,7 @@
 mod act;
 mod activity_report;
 mod agenda;
+mod attachment;
 mod budget;
 mod commitment;
 mod config;
@@ -40,12 +41,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
-    budget::rpc::Budgets, commitment::rpc::Commitments, convention::rpc::Conventions,
-    decision::rpc::Decisions, dispute::rpc::Disputes, document::rpc::Documents,
-    formal_notice::rpc::FormalNotices, framework_convention::rpc::FrameworkConventions,
-    hearing::rpc::Hearings, identifier::Identifiers, inspection::rpc::Inspections,
-    open_data::rpc::OpenData, operator::rpc::Operators, programme::rpc::Programmes,
-    programme_report::rpc::ProgrammeReports, state_funding::rpc::StateFundings,
+    attachment::rpc::Attachments, budget::rpc::Budgets, commitment::rpc::Commitments,
+    convention::rpc::Conventions, decision::rpc::Decisions, dispute::rpc::Disputes,
+    document::rpc::Documents, formal_notice::rpc::FormalNotices,
+    framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
+    identifier::Identifiers, inspection::rpc::Inspections, open_data::rpc::OpenData,
+    operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
+    state_funding::rpc::StateFundings,
 };
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -77,7 +79,17 @@ pub async fn serve(
     );
     host.serve(listener, |server| {
         server
-            .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
+            .add(ChangeFeed::server(
+                db.clone(),
+                Readers::Everyone,
+                shutdown.clone(),
+            ))
+            .add(Attachments::server(
+                db.clone(),
+                ids.clone(),
+                files.clone(),
+                shutdown,
+            ))
             .add(Programmes::server(db.clone(), ids.clone()))
             .add(ProgrammeReports::server(db.clone()))
             .add(StateFundings::server(db.clone(), ids.clone()))

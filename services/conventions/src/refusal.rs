@@ -5,7 +5,7 @@ use std::fmt;
 use nonrecours_kernel::{Blocker, InseeCode, Money, Text, french_date};
 use time::Date;
 
-use crate::convention::party::Party;
+use crate::{attachment::domain::MAX_ATTACHMENTS, convention::party::Party};
 
 /// A step that the state of things does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,14 @@ pub enum Refusal {
     DisputeInCourt,
     /// The dispute is closed.
     DisputeClosed,
+    /// The attachment is withdrawn.
+    AttachmentWithdrawn,
+    /// The stored bytes of the attachment are not those uploaded, or gone.
+    AttachmentDamaged,
+    /// The evidence of a commitment rests on the attachment.
+    AttachmentCited,
+    /// The convention has as many attachments as it may.
+    TooManyAttachments,
 }
 
 /// Refuses a day before what it follows, or in the future.
@@ -195,6 +203,10 @@ impl Refusal {
             Self::AmicableStepRecorded => "AMICABLE_STEP_RECORDED",
             Self::AmicableStepMissing => "AMICABLE_STEP_MISSING",
             Self::DisputeInCourt => "DISPUTE_IN_COURT",
+            Self::AttachmentWithdrawn => "ATTACHMENT_WITHDRAWN",
+            Self::AttachmentDamaged => "ATTACHMENT_DAMAGED",
+            Self::AttachmentCited => "ATTACHMENT_CITED",
+            Self::TooManyAttachments => "TOO_MANY_ATTACHMENTS",
             Self::DisputeClosed => "DISPUTE_CLOSED",
             Self::CommitmentDone => "COMMITMENT_DONE",
             Self::CommitmentWithoutEvidence => "COMMITMENT_WITHOUT_EVIDENCE",
@@ -454,6 +466,27 @@ impl Refusal {
             Self::DisputeClosed => Text::new(
                 "The dispute is closed.",
                 "Ce litige est clos : ouvrez-en un autre s'il le faut.",
+            ),
+            Self::AttachmentWithdrawn => Text::new(
+                "The attachment is withdrawn.",
+                "Cette pièce est retirée : déposez-en une autre s'il le faut.",
+            ),
+            Self::AttachmentDamaged => Text::new(
+                "The stored bytes of the attachment are not those uploaded, or are gone.",
+                "Le fichier conservé est altéré ou perdu : prévenez le support, qui le rétablira d'une sauvegarde, ou \
+                 déposez-le à nouveau.",
+            ),
+            Self::AttachmentCited => Text::new(
+                "The evidence of a commitment rests on this attachment.",
+                "La preuve d'un engagement repose sur cette pièce : rouvrez l'engagement, ou donnez-en une autre preuve, \
+                 avant de la retirer.",
+            ),
+            Self::TooManyAttachments => Text::new(
+                format!("The convention has {MAX_ATTACHMENTS} attachments already."),
+                format!(
+                    "Cette convention a déjà {MAX_ATTACHMENTS} pièces, le maximum : réunissez plusieurs documents en un \
+                     seul, ou adressez-vous au programme."
+                ),
             ),
             Self::CommitmentDone => Text::new(
                 "The commitment is validated already: reopen it first.",

@@ -4,7 +4,9 @@
 //! looks at the answer before it looks at its clock, and our clock starts first: on the server it never wins.
 
 use std::{
+    collections::HashSet,
     pin::Pin,
+    sync::LazyLock,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -19,13 +21,26 @@ use tonic::{
 };
 use tower::{Layer, Service};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, rules::POOL};
 
 /// Header of the caller's deadline.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// Most digits of a `grpc-timeout` (gRPC over HTTP/2).
 const GRPC_TIMEOUT_DIGITS: usize = 8;
+
+/// Longest time until the headers of the answer to a stream of requests: it can only come once they have all been
+/// received. Whoever takes such a stream bounds its length and its silence.
+const MAX_STREAMED: Duration = Duration::from_secs(10 * 60);
+
+/// Paths of the rpcs that take a stream of requests.
+static STREAMED: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    POOL.services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .filter(prost_reflect::MethodDescriptor::is_client_streaming)
+        .map(|method| format!("/{}/{}", method.parent_service().full_name(), method.name()))
+        .collect()
+});
 
 /// Longest chain of causes that is searched for a timeout.
 const MAX_CAUSES: usize = 10;
@@ -38,7 +53,8 @@ pub struct DeadlineLayer {
 }
 
 impl DeadlineLayer {
-    /// `max`: longest time until the headers of an answer. A caller's `grpc-timeout` can only shorten it.
+    /// `max`: longest time until the headers of an answer to a single request. A caller's `grpc-timeout` can only shorten
+    /// it.
     pub fn new(max: Duration) -> Self {
         Self { max }
     }
@@ -79,7 +95,12 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let now = Instant::now();
         let asked = grpc_timeout(request.headers());
-        let until_headers = asked.map_or(self.max, |asked| asked.min(self.max));
+        let max = if STREAMED.contains(request.uri().path()) {
+            MAX_STREAMED
+        } else {
+            self.max
+        };
+        let until_headers = asked.map_or(max, |asked| asked.min(max));
         let answer = tokio::time::timeout(until_headers, self.inner.call(request));
         Box::pin(async move {
             let Ok(answer) = answer.await else {
@@ -195,6 +216,36 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// How long a call on that path waits for the headers of its answer, which never come.
+    async fn waited(path: &str, timeout: Option<&'static str>) -> Duration {
+        let never = tower::service_fn(|_: Request<Body>| {
+            std::future::pending::<Result<Response<Body>, std::convert::Infallible>>()
+        });
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = path.parse().unwrap();
+        if let Some(timeout) = timeout {
+            let timeout = HeaderValue::from_static(timeout);
+            request.headers_mut().insert(GRPC_TIMEOUT, timeout);
+        }
+        let begun = Instant::now();
+        let mut limited = DeadlineLayer::new(Duration::from_secs(30)).layer(never);
+        let answer = limited.call(request).await.unwrap();
+        let status = Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_of_requests_has_the_time_to_come() {
+        let single = "/nonrecours.conventions.v1.AttachmentService/GetAttachment";
+        let stream = "/nonrecours.conventions.v1.AttachmentService/UploadAttachment";
+        let seconds = Duration::from_secs;
+        assert_eq!(waited(single, None).await, seconds(30));
+        assert_eq!(waited(single, Some("60S")).await, seconds(30));
+        assert_eq!(waited(stream, None).await, MAX_STREAMED);
+        assert_eq!(waited(stream, Some("60S")).await, seconds(60));
+    }
 
     fn read(value: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();

@@ -10,8 +10,8 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_kernel::{
-    Caller, CommitmentName, ConventionName, Invalid, OperatorName, Scope, Violation, french_date,
-    paris_date, screen,
+    AttachmentName, Caller, CommitmentName, ConventionName, Invalid, OperatorName, Scope,
+    Violation, french_date, paris_date,
 };
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{
@@ -27,7 +27,11 @@ use super::{
     domain::{Commitment, Evidence, State},
     store::{self, Due, Filter},
 };
-use crate::{error::Error, text::text};
+use crate::{
+    attachment::{self, domain::reference},
+    error::Error,
+    text::text,
+};
 
 /// The parent that stands for every operator (AIP-159).
 const EVERY_OPERATOR: &str = "operators/-";
@@ -113,8 +117,9 @@ impl Commitments {
         let mut check = Check::of(&request);
         let given = request.evidence.clone().unwrap_or_default();
         let words = check.take("evidence.text", text(&given.text));
-        check.take("evidence.reference", screen(&given.reference));
-        let words = check.finish(|| words)?;
+        let cited = reference(&given.reference, &name.parent());
+        let cited = check.take("evidence.reference", cited);
+        let (words, cited) = check.finish(|| words.zip(cited))?;
         let step = |commitment: Commitment, now| {
             let evidence = Evidence {
                 text: words.clone(),
@@ -125,7 +130,7 @@ impl Commitments {
             Ok(commitment.record(evidence, now)?)
         };
         let step = (step, "commitment.evidenced");
-        self.step(&scope, &request, &request.etag, &name, step)
+        self.step_on(cited, &scope, &request, &request.etag, &name, step)
             .await
     }
 
@@ -166,6 +171,23 @@ impl Commitments {
         request: &Q,
         given_etag: &str,
         name: &CommitmentName,
+        step: (
+            impl FnOnce(Commitment, OffsetDateTime) -> Result<Commitment, Error>,
+            &'static str,
+        ),
+    ) -> Result<wire::Commitment, Error> {
+        self.step_on(None, scope, request, given_etag, name, step)
+            .await
+    }
+
+    /// The same for one that may rest on an attachment.
+    async fn step_on<Q: Mutation>(
+        &self,
+        cited: Option<AttachmentName>,
+        scope: &Scope,
+        request: &Q,
+        given_etag: &str,
+        name: &CommitmentName,
         (step, kind): (
             impl FnOnce(Commitment, OffsetDateTime) -> Result<Commitment, Error>,
             &'static str,
@@ -178,6 +200,9 @@ impl Commitments {
         }
         etag::check(given_etag, commitment.revision)?;
         let commitment = step(commitment, tx.now())?;
+        if let Some(cited) = cited {
+            attachment::store::hold(&mut tx, &cited).await?;
+        }
         store::update(&mut tx, &commitment).await?;
         finish(tx, request, kind, &commitment).await
     }

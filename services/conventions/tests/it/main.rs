@@ -4,6 +4,9 @@
 mod act;
 mod activity_report;
 mod agenda;
+mod attachment;
+mod attachment_evidence;
+mod attachment_refusal;
 mod budget;
 mod commitment;
 mod completion;

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::{budget, world::World};
 
 /// The constraint that a statement breaks, or the code of the refusal where there is none.
-async fn broken(pool: &PgPool, sql: &str) -> String {
+pub async fn broken(pool: &PgPool, sql: &str) -> String {
     let mut tx = pool.begin().await.unwrap();
     sqlx::query("SELECT set_config('nonrecours.operator', '*', true)")
         .execute(&mut *tx)

@@ -15,7 +15,9 @@ use nonrecours_contracts::{
         OperatorCategory, Party, Programme, RecordActPublicationRequest, SignConventionRequest,
         SubmitActivityReportRequest, act_service_client::ActServiceClient,
         activity_report_service_client::ActivityReportServiceClient,
-        agenda_service_client::AgendaServiceClient, budget_service_client::BudgetServiceClient,
+        agenda_service_client::AgendaServiceClient,
+        attachment_service_client::AttachmentServiceClient,
+        budget_service_client::BudgetServiceClient,
         commitment_service_client::CommitmentServiceClient,
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
@@ -102,9 +104,8 @@ impl World {
         let followup_served = followup.serve().await;
         let urls = [payments_served.url(), followup_served.url()];
         let files = tempfile::tempdir().unwrap();
-        let kept = FilesConfig::folder(files.path());
-        let program = typeset_program.clone();
-        let service = run(&db, &tokens, urls, (kept, program), &clock, 1).await;
+        let kept = (&files, typeset_program.clone());
+        let service = run(&db, &tokens, urls, kept, &clock, 1).await;
         Self {
             db,
             clock,
@@ -124,17 +125,8 @@ impl World {
     pub async fn restart(&mut self) {
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let urls = [self.payments_served.url(), self.followup_served.url()];
-        let kept = FilesConfig::folder(self.files.path());
-        let program = self.typeset_program.clone();
-        let next = run(
-            &self.db,
-            &self.tokens,
-            urls,
-            (kept, program),
-            &self.clock,
-            seed,
-        )
-        .await;
+        let kept = (&self.files, self.typeset_program.clone());
+        let next = run(&self.db, &self.tokens, urls, kept, &self.clock, seed).await;
         std::mem::replace(&mut self.service, next).stop().await;
     }
 
@@ -208,6 +200,10 @@ impl World {
 
     pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
         IdentifierServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn attachments(&self, token: String) -> AttachmentServiceClient<PeerChannel> {
+        AttachmentServiceClient::new(self.service.channel(token))
     }
 
     pub fn commitments(&self, token: String) -> CommitmentServiceClient<PeerChannel> {
@@ -469,7 +465,7 @@ async fn run(
     db: &TestDb,
     tokens: &Tokens,
     [payments_url, followup_url]: [String; 2],
-    (files, typeset_program): (FilesConfig, Option<PathBuf>),
+    (files, typeset_program): (&TempDir, Option<PathBuf>),
     clock: &ManualClock,
     seed: u64,
 ) -> Serving {
@@ -479,7 +475,7 @@ async fn run(
         followup_url,
         payments_url,
         typeset_program,
-        files,
+        files: FilesConfig::folder(files.path()),
         database: DatabaseConfig { max_connections: 8 },
         server: ServerConfig::default(),
         auth: tokens.auth(),

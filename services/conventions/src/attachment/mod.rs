@@ -1,0 +1,11 @@
+//! Attachments (pièces jointes): files taken in under a convention.
+
+pub mod domain;
+mod file_name;
+mod media;
+pub mod rpc;
+pub mod store;
+mod subject;
+mod upload;
+mod wire;
+mod zip;
