@@ -15,16 +15,6 @@ struct Package {
 
 /// What a service is made of.
 const SHARED: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
-/// What the service that keeps files is made of.
-const KEEPING_FILES: &[&str] = &[
-    "contracts",
-    "feed",
-    "files",
-    "host",
-    "kernel",
-    "pg",
-    "rpc",
-];
 /// What any test may use besides.
 const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
@@ -42,7 +32,7 @@ const PACKAGES: [Package; 16] = [
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
     package("host", &["feed", "kernel", "pg", "rpc"]),
-    package("conventions", KEEPING_FILES),
+    package("conventions", SHARED),
     package("followup", SHARED),
     package("payments", SHARED),
     package(

@@ -7,6 +7,7 @@
 )]
 
 mod books;
+mod documents;
 mod files;
 mod journey;
 mod killed;

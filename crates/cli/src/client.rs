@@ -11,6 +11,7 @@ use nonrecours_contracts::{
         convention_service_client::ConventionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
+        document_service_client::DocumentServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         hearing_service_client::HearingServiceClient,
@@ -111,6 +112,7 @@ clients! {
     hearings: HearingServiceClient on conventions;
     decisions: DecisionServiceClient on conventions;
     disputes: DisputeServiceClient on conventions;
+    documents: DocumentServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

@@ -1,7 +1,7 @@
 //! Budgets: planned and realised, and the deviations to decide on (art. 8).
 
 pub mod domain;
-mod lines;
+pub mod lines;
 pub mod rpc;
 pub mod store;
 mod wire;

@@ -1,6 +1,6 @@
 //! The activity report, with its figures and the budget.
 
-use nonrecours_kernel::{ActivityReportName, BudgetName, long_french_date, paris_date};
+use nonrecours_kernel::{ActivityReportName, BudgetName, Money, long_french_date, paris_date};
 use nonrecours_pg::Tx;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
@@ -11,7 +11,11 @@ use crate::{
         domain::{Counts, State},
         store,
     },
-    budget::{self, domain::Budget},
+    budget::{
+        self,
+        domain::Budget,
+        lines::{Class, Deviation},
+    },
     error::Error,
 };
 
@@ -51,8 +55,9 @@ struct Line {
     account: i16,
     label: &'static str,
     planned: String,
-    realised: String,
-    deviation: String,
+    /// None while nothing is recorded.
+    realised: Option<String>,
+    deviation: Option<String>,
 }
 
 /// The data of a report, of the day on which it came to its state.
@@ -117,13 +122,23 @@ fn figures(counts: &Counts) -> Figures {
 }
 
 fn lines(budget: &Budget) -> Vec<Line> {
+    if budget.realised.is_empty() {
+        let planned = budget.planned.iter();
+        return planned
+            .map(|(class, amount)| line(class, amount, None))
+            .collect();
+    }
     let each = budget.deviations().into_iter();
-    each.map(|(class, deviation)| Line {
+    each.map(|(class, deviation)| line(class, deviation.planned, Some(deviation)))
+        .collect()
+}
+
+fn line(class: Class, planned: Money, deviation: Option<Deviation>) -> Line {
+    Line {
         account: class.number(),
         label: class.label(),
-        planned: deviation.planned.french(),
-        realised: deviation.realised.french(),
-        deviation: deviation.amount().french(),
-    })
-    .collect()
+        planned: planned.french(),
+        realised: deviation.map(|it| it.realised.french()),
+        deviation: deviation.map(|it| it.amount().french()),
+    }
 }
