@@ -20,8 +20,10 @@ const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     package("kernel", &[]),
+    // A program of its own, which a service runs: nobody waits for its engine to be built.
+    package("typeset", &[]),
     package("contracts", &[]),
     package("localpg", &[]),
     package("issuer", &["kernel"]),
@@ -58,6 +60,7 @@ const SUITE: &[&str] = &[
     "contracts",
     "conventions",
     "feed",
+    "files",
     "files",
     "followup",
     "host",

@@ -10,9 +10,13 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 8] = [
+const NO_RESOURCE: [(&str, &str); 9] = [
     (
         "nonrecours.conventions.v1.AttachmentService.DownloadAttachment",
+        "the bytes of the resource, which comes before them in the stream",
+    ),
+    (
+        "nonrecours.conventions.v1.DocumentService.DownloadDocument",
         "the bytes of the resource, which comes before them in the stream",
     ),
     (

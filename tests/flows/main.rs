@@ -8,6 +8,7 @@
 
 mod books;
 mod commands;
+mod documents;
 mod files;
 mod journey;
 mod killed;

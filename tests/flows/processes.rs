@@ -174,7 +174,7 @@ impl Processes {
 }
 
 /// Where the build left the program: beside the folder of this test.
-fn program(service: &str) -> PathBuf {
+pub fn program(service: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
     let program = folder.join(format!("nonrecours-{service}"));

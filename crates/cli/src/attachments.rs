@@ -205,7 +205,7 @@ fn about(attachment: &Attachment, convention: &str) -> String {
 }
 
 /// The convention of a name that is its own, or of something under it.
-fn convention_of(name: &str) -> anyhow::Result<ConventionName> {
+pub(crate) fn convention_of(name: &str) -> anyhow::Result<ConventionName> {
     let segments: Vec<&str> = name.split('/').take(CONVENTION_SEGMENTS).collect();
     Ok(segments.join("/").parse()?)
 }

@@ -15,6 +15,7 @@ use nonrecours_contracts::{
         convention_version_service_client::ConventionVersionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
+        document_service_client::DocumentServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         hearing_service_client::HearingServiceClient,
@@ -120,6 +121,7 @@ clients! {
     budgets: BudgetServiceClient on conventions;
     amendments: AmendmentServiceClient on conventions;
     convention_versions: ConventionVersionServiceClient on conventions;
+    documents: DocumentServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;

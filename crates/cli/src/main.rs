@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use nonrecours_cli::{
     ask, attachments,
     check::{self, CheckedKind},
-    demo,
+    demo, documents,
     everyday::{
         budgets::{self, Budgets},
         commitments::{self, Commitments},
@@ -150,6 +150,17 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Write a document of what is recorded, as PDF: the same again from the same data.
+    Document {
+        /// What it is about: `operators/{operator}/conventions/{convention}`, or the name of something under it.
+        subject: String,
+        /// Kind of the document.
+        #[arg(long, value_enum)]
+        kind: documents::Kind,
+        /// File to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Write the grants of a budget year as the open data file (SCDL "subventions").
     OpenData {
         /// `programmes/{programme}`.
@@ -279,6 +290,11 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         Command::Fetch { attachment, out } => {
             let state = State::read(&cli.state)?;
             attachments::fetch(&state, &attachment, out.as_deref())
+                .await
+                .map(|_| ())
+        }
+        Command::Document { subject, kind, out } => {
+            documents::write(&State::read(&cli.state)?, &subject, kind, &out)
                 .await
                 .map(|_| ())
         }

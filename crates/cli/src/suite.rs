@@ -148,6 +148,7 @@ impl Suite {
             database_url: conventions.app,
             followup_url: addresses.followup.clone(),
             payments_url: addresses.payments.clone(),
+            typeset_program: None,
             files,
             database: database(),
             server: ServerConfig::default(),

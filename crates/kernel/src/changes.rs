@@ -55,6 +55,7 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "commitment.evidenced" => "preuve d'un engagement donnée",
         "commitment.validated" => "engagement validé",
         "commitment.reopened" => "engagement rouvert",
+        "document.generated" => "document établi",
         "attachment.added" => "pièce déposée",
         "attachment.withdrawn" => "pièce retirée",
         "budget.planned" => "budget prévisionnel établi",

@@ -228,6 +228,8 @@ kinds! {
     Dispute => DisputeId,
     /// Kind of a commitment of an operator (engagement).
     Commitment => CommitmentId,
+    /// Kind of a document written by the suite.
+    Document => DocumentId,
     /// Kind of a file under a convention (pièce jointe).
     Attachment => AttachmentId,
     /// Kind of an amendment of a convention (avenant).

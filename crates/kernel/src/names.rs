@@ -238,6 +238,18 @@ resource_name! {
 }
 
 resource_name! {
+    /// A document written by the suite.
+    DocumentName =
+        "operators/{operator}/conventions/{convention}/documents/{document}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        document: Document in "documents"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
     /// A file under a convention.
     AttachmentName =
         "operators/{operator}/conventions/{convention}/attachments/{attachment}" {

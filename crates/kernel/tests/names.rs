@@ -80,6 +80,10 @@ proptest! {
             DisputeName::PATTERN,
         );
         roundtrip(
+            DocumentName { operator, convention, document: Id::from_uuid(c) },
+            DocumentName::PATTERN,
+        );
+        roundtrip(
             AttachmentName { operator, convention, attachment: Id::from_uuid(c) },
             AttachmentName::PATTERN,
         );

@@ -1,6 +1,6 @@
 //! Settings of the service, from the command line or the environment.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use nonrecours_files::FilesConfig;
@@ -28,6 +28,9 @@ pub struct Config {
     /// Address of the service `payments`, which reports what is paid.
     #[arg(long, env = "PAYMENTS_URL")]
     pub payments_url: String,
+    /// Typesetting program of the documents; none: nonrecours-typeset beside this program, or in PATH.
+    #[arg(long, env = "TYPESET_PROGRAM")]
+    pub typeset_program: Option<PathBuf>,
     /// Where files are kept.
     #[command(flatten)]
     pub files: FilesConfig,

@@ -39,7 +39,10 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::PartyNotAllowed(_) | Refusal::PartyNotYours(_) => {
             Failure::new(Code::PermissionDenied, DOMAIN, reason, text)
         }
-        Refusal::AttachmentDamaged => Failure::new(Code::DataLoss, DOMAIN, reason, text),
+        Refusal::DocumentEngineFailed => Failure::new(Code::Internal, DOMAIN, reason, text),
+        Refusal::AttachmentDamaged | Refusal::DocumentDamaged => {
+            Failure::new(Code::DataLoss, DOMAIN, reason, text)
+        }
         Refusal::ConventionNotDraft
         | Refusal::ConventionNotInForce
         | Refusal::AlreadySigned(_)
@@ -87,6 +90,7 @@ fn refused(refusal: Refusal) -> Failure {
         | Refusal::CommitmentWithoutEvidence
         | Refusal::BudgetFixed
         | Refusal::DeviationCaseNotOpen
+        | Refusal::DocumentEngineMissing
         | Refusal::AttachmentWithdrawn
         | Refusal::AttachmentCited
         | Refusal::TooManyAttachments => {

@@ -15,6 +15,7 @@ mod config;
 mod convention;
 mod decision;
 mod dispute;
+mod document;
 mod error;
 mod follow;
 mod formal_notice;
@@ -44,7 +45,7 @@ use crate::{
     act::rpc::Acts, activity_report::rpc::ActivityReports, agenda::rpc::Agenda,
     amendment::rpc::Amendments, attachment::rpc::Attachments, budget::rpc::Budgets,
     commitment::rpc::Commitments, convention::rpc::Conventions, decision::rpc::Decisions,
-    dispute::rpc::Disputes, formal_notice::rpc::FormalNotices,
+    dispute::rpc::Disputes, document::rpc::Documents, formal_notice::rpc::FormalNotices,
     framework_convention::rpc::FrameworkConventions, hearing::rpc::Hearings,
     identifier::Identifiers, inspection::rpc::Inspections, open_data::rpc::OpenData,
     operator::rpc::Operators, programme::rpc::Programmes, programme_report::rpc::ProgrammeReports,
@@ -88,7 +89,7 @@ pub async fn serve(
             .add(Attachments::server(
                 db.clone(),
                 ids.clone(),
-                files,
+                files.clone(),
                 shutdown,
             ))
             .add(Programmes::server(db.clone(), ids.clone()))
@@ -107,6 +108,12 @@ pub async fn serve(
             .add(Disputes::server(db.clone(), ids.clone()))
             .add(Amendments::server(db.clone(), ids.clone()))
             .add(ConventionVersions::server(db.clone()))
+            .add(Documents::server(
+                db.clone(),
+                ids.clone(),
+                files,
+                config.typeset_program,
+            ))
             .add(Identifiers::server())
             .add(Commitments::server(db.clone()))
             .add(Budgets::server(db.clone()))

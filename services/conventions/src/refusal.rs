@@ -67,6 +67,12 @@ pub enum Refusal {
     BudgetFixed,
     /// The convention has no deviation case open.
     DeviationCaseNotOpen,
+    /// The typesetting program is not installed.
+    DocumentEngineMissing,
+    /// The typesetting program has failed.
+    DocumentEngineFailed,
+    /// The stored bytes of a document are lost or altered.
+    DocumentDamaged,
     /// A vote would leave the envelope below what is engaged, or at nothing.
     EnvelopeBelowEngaged {
         /// What is engaged.
@@ -224,6 +230,9 @@ impl Refusal {
             Self::CommitmentWithoutEvidence => "COMMITMENT_WITHOUT_EVIDENCE",
             Self::BudgetFixed => "BUDGET_FIXED",
             Self::DeviationCaseNotOpen => "DEVIATION_CASE_NOT_OPEN",
+            Self::DocumentEngineMissing => "DOCUMENT_ENGINE_MISSING",
+            Self::DocumentEngineFailed => "DOCUMENT_ENGINE_FAILED",
+            Self::DocumentDamaged => "DOCUMENT_DAMAGED",
         }
     }
 
@@ -539,6 +548,21 @@ impl Refusal {
             Self::DeviationCaseNotOpen => Text::new(
                 "The convention has no deviation case open.",
                 "Aucun écart budgétaire n'est en attente de décision pour cette convention.",
+            ),
+            Self::DocumentEngineMissing => Text::new(
+                "The typesetting program nonrecours-typeset is not installed beside the service: no document is written.",
+                "Le programme de mise en page nonrecours-typeset n'est pas installé auprès du service : aucun document \
+                 n'est établi. Prévenez l'exploitant.",
+            ),
+            Self::DocumentEngineFailed => Text::new(
+                "The typesetting program has failed: no document is written.",
+                "La mise en page du document a échoué : aucun document n'est établi. Transmettez l'identifiant de trace \
+                 au support.",
+            ),
+            Self::DocumentDamaged => Text::new(
+                "The stored document is lost or altered since it was written.",
+                "Le document conservé est perdu ou altéré depuis qu'il a été établi : faites-le restaurer depuis une \
+                 sauvegarde.",
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 pub mod domain;
 pub mod financial;
-mod lines;
+pub mod lines;
 pub mod rpc;
 pub mod store;
 pub mod wire;

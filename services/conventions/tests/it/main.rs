@@ -17,6 +17,8 @@ mod completion;
 mod convention;
 mod decision;
 mod dispute;
+mod document;
+mod document_kinds;
 mod ending;
 mod engagement;
 mod follow;

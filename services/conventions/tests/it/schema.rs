@@ -175,6 +175,8 @@ async fn commitments_and_budgets_hold_in_the_database_too() {
     for sql in [
         "DELETE FROM commitment",
         "UPDATE commitment SET text = 'x'",
+        "DELETE FROM document",
+        "UPDATE document SET version = 2",
         "DELETE FROM budget",
         "UPDATE budget SET deviation_threshold = 1",
         "DELETE FROM deviation_case",

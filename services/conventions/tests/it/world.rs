@@ -1,8 +1,11 @@
 //! The service, those who call it, and the steps that lead to each state.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use nonrecours_contracts::{
@@ -21,6 +24,7 @@ use nonrecours_contracts::{
         convention_version_service_client::ConventionVersionServiceClient,
         decision_service_client::DecisionServiceClient,
         dispute_service_client::DisputeServiceClient,
+        document_service_client::DocumentServiceClient,
         formal_notice_service_client::FormalNoticeServiceClient,
         framework_convention_service_client::FrameworkConventionServiceClient,
         hearing_service_client::HearingServiceClient,
@@ -62,6 +66,7 @@ pub struct World {
     pub followup: FakeFollowup,
     /// Where the service keeps its files.
     pub files: TempDir,
+    typeset_program: Option<PathBuf>,
     payments_served: Serving,
     followup_served: Serving,
     pub service: Serving,
@@ -86,6 +91,11 @@ impl Setting {
 
 impl World {
     pub async fn start() -> Self {
+        Self::typesetting(None).await
+    }
+
+    /// With this typesetting program.
+    pub async fn typesetting(typeset_program: Option<PathBuf>) -> Self {
         let clock = clock();
         let db = TestDb::create(SERVICE, &MIGRATOR).await;
         let tokens = Tokens::new(clock.clone());
@@ -96,7 +106,8 @@ impl World {
         let followup_served = followup.serve().await;
         let urls = [payments_served.url(), followup_served.url()];
         let files = tempfile::tempdir().unwrap();
-        let service = run(&db, &tokens, urls, &files, &clock, 1).await;
+        let kept = (&files, typeset_program.clone());
+        let service = run(&db, &tokens, urls, kept, &clock, 1).await;
         Self {
             db,
             clock,
@@ -104,6 +115,7 @@ impl World {
             payments,
             followup,
             files,
+            typeset_program,
             payments_served,
             followup_served,
             service,
@@ -115,7 +127,8 @@ impl World {
     pub async fn restart(&mut self) {
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let urls = [self.payments_served.url(), self.followup_served.url()];
-        let next = run(&self.db, &self.tokens, urls, &self.files, &self.clock, seed).await;
+        let kept = (&self.files, self.typeset_program.clone());
+        let next = run(&self.db, &self.tokens, urls, kept, &self.clock, seed).await;
         std::mem::replace(&mut self.service, next).stop().await;
     }
 
@@ -189,6 +202,10 @@ impl World {
 
     pub fn versions(&self, token: String) -> ConventionVersionServiceClient<PeerChannel> {
         ConventionVersionServiceClient::new(self.service.channel(token))
+    }
+
+    pub fn documents(&self, token: String) -> DocumentServiceClient<PeerChannel> {
+        DocumentServiceClient::new(self.service.channel(token))
     }
 
     pub fn identifiers(&self, token: String) -> IdentifierServiceClient<PeerChannel> {
@@ -459,7 +476,7 @@ async fn run(
     db: &TestDb,
     tokens: &Tokens,
     [payments_url, followup_url]: [String; 2],
-    files: &TempDir,
+    (files, typeset_program): (&TempDir, Option<PathBuf>),
     clock: &ManualClock,
     seed: u64,
 ) -> Serving {
@@ -468,6 +485,7 @@ async fn run(
         database_url: db.app_url().to_owned(),
         followup_url,
         payments_url,
+        typeset_program,
         files: FilesConfig::folder(files.path()),
         database: DatabaseConfig { max_connections: 8 },
         server: ServerConfig::default(),
