@@ -230,7 +230,7 @@ impl ActivityReports {
         let report = report.accept(tx.now())?;
         store::update(&mut tx, &report).await?;
         let spent = report.content.spent;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = convention.accept_report(name.activity_report, spent, tx.now())?;
         convention::store::advance(&mut tx, before, &convention).await?;
         convention::rpc::record(&mut tx, "convention.report_accepted", &convention).await?;

@@ -4,9 +4,12 @@
 mod act;
 mod activity_report;
 mod agenda;
+mod amending;
 mod amendment;
+mod amendment_commitments;
 mod amendment_effect;
 mod amendment_sequence;
+mod amendment_signing;
 mod budget;
 mod commitment;
 mod completion;
