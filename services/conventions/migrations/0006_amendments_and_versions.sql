@@ -4,12 +4,24 @@
 ALTER TABLE convention
     -- Of the terms in force; 0 before there are any.
     ADD COLUMN version integer NOT NULL DEFAULT 0 CHECK (version >= 0),
+    -- Held of the envelope: what is due, or may still become so, and no less than what is paid, as far as it goes.
+    ADD COLUMN engaged_amount numeric(14,2) NOT NULL DEFAULT 0 CHECK (engaged_amount >= 0),
     -- An amendment may grant less than what is paid already.
     DROP CONSTRAINT convention_check;
-UPDATE convention SET version = 1 WHERE in_force_time IS NOT NULL;
+UPDATE convention
+SET version = 1,
+    engaged_amount = greatest(paid_amount, CASE
+        WHEN state = 'SETTLED' THEN 0
+        WHEN state = 'TERMINATED' AND accepted_report_id IS NOT NULL THEN termination_due_amount
+        ELSE coalesce(reduced_amount, grant_amount)
+    END)
+WHERE in_force_time IS NOT NULL;
 ALTER TABLE convention
     ALTER COLUMN version DROP DEFAULT,
-    ADD CONSTRAINT convention_versioned CHECK ((version > 0) = (in_force_time IS NOT NULL));
+    ALTER COLUMN engaged_amount DROP DEFAULT,
+    ADD CONSTRAINT convention_versioned CHECK (
+        (version > 0) = (in_force_time IS NOT NULL)
+        AND (version > 0 OR engaged_amount = 0));
 
 -- New values; where there is none the term stays. Of instalments and commitments one entry each, same places.
 CREATE TABLE amendment (
@@ -193,16 +205,10 @@ CREATE UNIQUE INDEX commitment_code_key ON commitment (operator_id, convention_i
 DROP INDEX commitment_due;
 CREATE INDEX commitment_due ON commitment (due_date) WHERE state IN ('PENDING', 'EVIDENCED');
 
--- So far a convention engaged its whole grant whatever became of it. Released: all of it but what is due, or may still
--- become so, and no less than what is paid.
+-- So far a convention engaged its whole grant whatever became of it: what it does not hold is released.
 UPDATE envelope
-SET engaged_amount = engaged_amount - (
-    SELECT coalesce(sum(grant_amount - greatest(convention.paid_amount,
-               CASE
-                   WHEN state = 'SETTLED' THEN 0
-                   WHEN state = 'TERMINATED' AND accepted_report_id IS NOT NULL THEN termination_due_amount
-                   ELSE coalesce(reduced_amount, grant_amount)
-               END)), 0)
+SET engaged_amount = envelope.engaged_amount - (
+    SELECT coalesce(sum(grant_amount - convention.engaged_amount), 0)
     FROM convention
     WHERE convention.programme_id = envelope.programme_id AND convention.budget_year = envelope.budget_year
       AND in_force_time IS NOT NULL);

@@ -46,7 +46,7 @@ async fn learn(tx: &mut Tx, reported: &PaymentPlan) -> Result<(), Error> {
         paid: amount(reported.paid_amount.as_ref())?,
         settled: current && reported.state() == PaymentPlanState::Settled,
     };
-    let before = convention.weight();
+    let before = convention.held();
     match convention.learn(plan, tx.now())? {
         Learned::Known => Ok(()),
         Learned::Noted(convention) => convention::store::advance(tx, before, &convention).await,

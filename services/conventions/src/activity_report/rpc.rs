@@ -302,7 +302,7 @@ impl ActivityReports {
         store::update(&mut tx, &report).await?;
         version::answer(&mut tx, &name, Verdict::Accepted).await?;
         let spent = report.content.spent;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = convention.accept_report(name.activity_report, spent, tx.now())?;
         convention::store::advance(&mut tx, before, &convention).await?;
         convention::rpc::record(&mut tx, "convention.report_accepted", &convention).await?;

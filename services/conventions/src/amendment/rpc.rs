@@ -169,7 +169,7 @@ impl Amendments {
             signatures,
             acts: &circumstances.acts,
         };
-        convention::store::advance(&mut tx, convention.weight(), &amended).await?;
+        convention::store::advance(&mut tx, convention.held(), &amended).await?;
         convention::store::update_amended_terms(&mut tx, &amended).await?;
         version::store::insert(&mut tx, &amended, &signed).await?;
         commitment::rpc::amend(&mut tx, &convention.terms, &amended, &self.ids).await?;

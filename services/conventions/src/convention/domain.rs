@@ -303,6 +303,7 @@ fn in_force(authority: Signature, operator: Signature, now: OffsetDateTime) -> S
             },
             since: now,
             version: 1,
+            engaged: Money::ZERO,
             plan: Plan::default(),
             measures: Measures::default(),
         },

@@ -135,6 +135,16 @@ impl Convention {
         }
     }
 
+    /// What it holds of its envelope since its last step.
+    pub fn held(&self) -> Weight {
+        self.execution()
+            .map(|execution| Weight {
+                engaged: execution.engaged,
+                paid: execution.plan.paid,
+            })
+            .unwrap_or_default()
+    }
+
     /// Art. 8: lowers the ceiling of the grant.
     pub fn reduce(self, amount: Money, now: OffsetDateTime) -> Result<Self, Refusal> {
         self.running()?;

@@ -116,6 +116,7 @@ row_of_terms! {
         operator_signed_by: Option<String>,
         in_force_time: Option<OffsetDateTime>,
         version: i32,
+        engaged_amount: Decimal,
         accepted_report_id: Option<Uuid>,
         completion_date: Option<Date>,
         settle_time: Option<OffsetDateTime>,
@@ -196,6 +197,7 @@ fn state(row: &Row) -> Result<State, Error> {
             .in_force_time
             .ok_or_else(|| damaged("a signed convention that is not in force"))?,
         version: row.version,
+        engaged: money(row.engaged_amount)?,
         plan: Plan {
             revision: row.plan_revision,
             paid: money(row.paid_amount)?,

@@ -163,7 +163,7 @@ impl Conventions {
         // Locked until the end: what is left of the envelope when the blockers are looked at is left when it is engaged.
         programme::store::lock_envelope(&mut tx, &programme, year).await?;
         let circumstances = store::circumstances_of(&mut tx, &name).await?;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = convention.sign(party, &caller.subject, &circumstances, tx.now())?;
         store::advance(&mut tx, before, &convention).await?;
         if let State::InForce { execution, .. } = &convention.state {
@@ -219,7 +219,7 @@ impl Conventions {
             return Ok(earlier);
         }
         etag::check(&request.etag, convention.revision)?;
-        let before = convention.weight();
+        let before = convention.held();
         let completed = convention.complete(day, tx.now())?;
         // `payments` may have reported the last payment first: the order in which the two come changes nothing.
         if let Some(settled) = completed.settled(tx.now()) {
@@ -292,7 +292,7 @@ pub async fn record(tx: &mut Tx, kind: &'static str, convention: &Convention) ->
 }
 
 /// Writes a convention that a step of another resource has changed, and tells of it; settles it when that was all that
-/// it was waiting for. `before` is what it weighed before the step.
+/// it was waiting for. `before` is what it held of its envelope before the step.
 pub async fn follow_up(
     tx: &mut Tx,
     kind: &'static str,

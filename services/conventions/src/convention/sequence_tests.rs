@@ -90,8 +90,10 @@ impl Held {
     /// The same with another convention, and what moves with it; the envelope always has room for it.
     fn with(self, convention: Convention) -> Self {
         let (before, after) = (self.convention.weight(), convention.weight());
+        let (envelope, held) = self.envelope.shift(before, after).unwrap();
+        assert_eq!(held, after.engaged);
         Self {
-            envelope: self.envelope.shift(before, after).unwrap(),
+            envelope,
             convention,
             ..self
         }

@@ -142,6 +142,8 @@ pub struct Execution {
     pub since: OffsetDateTime,
     /// Number of the version of its terms: 1, one more with each amendment.
     pub version: i32,
+    /// What it holds of its envelope: what it weighs, as far as the envelope goes.
+    pub engaged: Money,
     /// What `payments` reported last.
     pub plan: Plan,
     /// What decisions and disputes leave on it.

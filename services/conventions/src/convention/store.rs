@@ -1,7 +1,7 @@
 //! Conventions in the database: one row each.
 
 use nonrecours_kernel::{
-    ConventionName, OperatorId, OperatorName, ProgrammeName, Siren, Siret, Text,
+    ConventionName, Money, OperatorId, OperatorName, ProgrammeName, Siren, Siret, Text,
 };
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
@@ -41,7 +41,7 @@ macro_rules! rows {
                       indicative_end_date, authority_signatory_name, authority_signatory_capacity,
                       authority_decision_date, operator_signatory_name, operator_signatory_capacity,
                       operator_decision_date, state, authority_sign_time, authority_signed_by, operator_sign_time,
-                      operator_signed_by, in_force_time, version, accepted_report_id, completion_date, settle_time,
+                      operator_signed_by, in_force_time, version, engaged_amount, accepted_report_id, completion_date, settle_time,
                       plan_revision, paid_amount, plan_settled, suspended, reduced_amount, recover_amount, open_disputes, termination_date,
                       termination_ground, termination_notice_id, termination_decision_id, termination_due_amount,
                       revision, create_time, update_time
@@ -61,9 +61,9 @@ pub async fn insert(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
              authority_signatory_name, authority_signatory_capacity, authority_decision_date,
              operator_signatory_name, operator_signatory_capacity, operator_decision_date,
              state, plan_revision, paid_amount, plan_settled, revision, create_time, update_time,
-             instalment_conditions, instalment_due_dates, originals, renewed_from_id, version)
+             instalment_conditions, instalment_due_dates, originals, renewed_from_id, version, engaged_amount)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28, 0)",
+                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28, 0, 0)",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
         terms.programme,
@@ -230,17 +230,16 @@ pub async fn update_amended_terms(tx: &mut Tx, convention: &Convention) -> Resul
 }
 
 /// Writes the state of a locked convention after a step, with all that goes with it, and moves on its envelope what it
-/// weighed before the step.
+/// held before the step.
 pub async fn advance(tx: &mut Tx, before: Weight, convention: &Convention) -> Result<(), Error> {
-    update_state(tx, convention).await?;
-    let (programme, year) = (
-        convention.terms.framework_convention.parent(),
-        convention.terms.budget_year,
-    );
-    programme::store::shift_envelope(tx, &programme, year, before, convention.weight()).await
+    let terms = &convention.terms;
+    let (programme, year) = (terms.framework_convention.parent(), terms.budget_year);
+    let after = convention.weight();
+    let held = programme::store::shift_envelope(tx, &programme, year, before, after).await?;
+    update_state(tx, convention, held).await
 }
 
-async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
+async fn update_state(tx: &mut Tx, convention: &Convention, held: Money) -> Result<(), Error> {
     let execution = convention.execution();
     let (authority, operator) = (
         convention.signature(Party::Authority),
@@ -265,7 +264,8 @@ async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Error>
              settle_time = $11, plan_revision = $12, paid_amount = $13, plan_settled = $14, revision = $15,
              update_time = $16, suspended = $17, reduced_amount = $18, recover_amount = $19, open_disputes = $20,
              termination_date = $21, termination_ground = $22, termination_notice_id = $23,
-             termination_decision_id = $24, termination_due_amount = $25, version = $26
+             termination_decision_id = $24, termination_due_amount = $25, version = $26,
+             engaged_amount = $27
          WHERE operator_id = $1 AND convention_id = $2",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -292,7 +292,8 @@ async fn update_state(tx: &mut Tx, convention: &Convention) -> Result<(), Error>
         notice,
         decision,
         termination.map(|termination| termination.due.amount()),
-        convention.version()
+        convention.version(),
+        held.amount()
     )
     .execute(tx.conn())
     .await?;

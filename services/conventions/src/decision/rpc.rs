@@ -89,7 +89,7 @@ impl Decisions {
             create_time: now,
         };
         let spent = activity_report::store::spent(&mut tx, &convention).await?;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = decision.apply(convention, spent, now)?;
         store::insert(&mut tx, &decision).await?;
         convention::rpc::follow_up(&mut tx, decision.measure.kind(), before, &convention).await?;

@@ -85,7 +85,7 @@ impl Disputes {
             update_time: now,
         };
         store::insert(&mut tx, &dispute).await?;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = convention.disputed(now)?;
         convention::rpc::follow_up(&mut tx, "convention.disputed", before, &convention).await?;
         finish(tx, &request, "dispute.opened", &dispute).await
@@ -196,7 +196,7 @@ impl Disputes {
         etag::check(&request.etag, dispute.revision)?;
         let dispute = dispute.close(step, paris_date(tx.now()), tx.now())?;
         store::update(&mut tx, &dispute).await?;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = convention.undisputed(tx.now());
         convention::rpc::follow_up(&mut tx, "convention.undisputed", before, &convention).await?;
         finish(tx, &request, "dispute.closed", &dispute).await

@@ -198,7 +198,7 @@ impl FormalNotices {
         let formal_notice = formal_notice.apply(today, now)?;
         let cause = Cause::Notice(name.formal_notice, formal_notice.ground);
         let spent = activity_report::store::spent(&mut tx, &convention).await?;
-        let before = convention.weight();
+        let before = convention.held();
         let convention = convention.terminate(today, cause, spent, now)?;
         store::update(&mut tx, &formal_notice).await?;
         convention::rpc::follow_up(&mut tx, "convention.terminated", before, &convention).await?;

@@ -190,17 +190,24 @@ impl Envelope {
         (voted.is_positive() && self.engaged <= voted).then_some(Self { voted, ..self })
     }
 
-    /// Moves what one convention weighs; nothing when it would leave the bounds.
-    pub fn shift(self, before: Weight, after: Weight) -> Option<Self> {
-        let moved = |sum: Money, before, after| sum.checked_sub(before)?.checked_add(after);
-        let engaged = moved(self.engaged, before.engaged, after.engaged)?;
-        let paid = moved(self.paid, before.paid, after.paid)?;
-        let bounded = !paid.is_negative() && paid <= engaged && engaged <= self.voted;
-        bounded.then_some(Self {
+    /// Moves what one convention weighs. What is not left of the envelope it does not hold: a payment ordered before a sum
+    /// was released may come after another convention has engaged that sum. Gives what it holds then; nothing when more
+    /// would be paid than is engaged in all.
+    pub fn shift(self, before: Weight, after: Weight) -> Option<(Self, Money)> {
+        let others = self.engaged.checked_sub(before.engaged)?;
+        let held = after.engaged.min(self.voted.checked_sub(others)?);
+        let engaged = others.checked_add(held)?;
+        let paid = self
+            .paid
+            .checked_sub(before.paid)?
+            .checked_add(after.paid)?;
+        let bounded = !paid.is_negative() && paid <= engaged;
+        let envelope = Self {
             engaged,
             paid,
             ..self
-        })
+        };
+        bounded.then_some((envelope, held))
     }
 }
 
@@ -231,30 +238,31 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_of_exactly_what_is_available_fits_and_a_cent_more_does_not() {
+    fn what_is_released_can_be_engaged_again() {
         let envelope = Envelope::voted(year(), Money::from_cents(1_150_000));
         let nothing = Weight::default();
-        assert_eq!(envelope.shift(nothing, weight(1_150_001, 0)), None);
-        let grant = weight(1_150_000, 0);
-        let engaged = envelope.shift(nothing, grant).unwrap();
-        assert_eq!(engaged.available(), Money::ZERO);
-        assert_eq!(engaged.shift(nothing, weight(1, 0)), None);
-        assert_eq!(engaged.shift(grant, weight(1_150_000, 1_150_001)), None);
-        assert_eq!(engaged.shift(grant, weight(1_150_000, -1)), None);
-        assert_eq!(engaged.vote(Money::from_cents(-1)), None);
+        let grant = weight(1_150_000, 920_000);
+        let (paid, held) = envelope.shift(nothing, grant).unwrap();
+        assert_eq!((paid.available(), held), (Money::ZERO, grant.engaged));
+        assert_eq!(paid.vote(Money::from_cents(-1)), None);
+        assert_eq!(paid.shift(grant, weight(1_150_000, -1)), None);
+        assert_eq!(paid.shift(grant, weight(1_150_000, 1_150_001)), None);
+        let (settled, held) = paid.shift(grant, weight(920_000, 920_000)).unwrap();
+        assert_eq!(settled.available(), Money::from_cents(230_000));
+        assert_eq!((settled.paid, held), (settled.engaged, settled.engaged));
     }
 
     #[test]
-    fn what_is_released_can_be_engaged_again() {
-        let envelope = Envelope::voted(year(), Money::from_cents(1_150_000));
-        let paid = envelope
-            .shift(Weight::default(), weight(1_150_000, 920_000))
-            .unwrap();
-        let settled = paid
-            .shift(weight(1_150_000, 920_000), weight(920_000, 920_000))
-            .unwrap();
-        assert_eq!(settled.available(), Money::from_cents(230_000));
-        assert_eq!(settled.paid, settled.engaged);
+    fn a_payment_that_comes_after_the_release_takes_what_is_left_and_no_more() {
+        let envelope = Envelope::voted(year(), Money::from_cents(1_000));
+        let (engaged, _) = envelope.shift(Weight::default(), weight(600, 0)).unwrap();
+        let (full, _) = engaged.shift(Weight::default(), weight(300, 0)).unwrap();
+        let (late, held) = full.shift(weight(600, 0), weight(800, 800)).unwrap();
+        assert_eq!(held, Money::from_cents(700));
+        assert_eq!(
+            (late.engaged, late.paid),
+            (late.voted, Money::from_cents(800))
+        );
     }
 
     proptest! {
@@ -268,8 +276,10 @@ mod tests {
             for (step, one, other) in steps {
                 if let Some(held) = weights.get_mut(step) {
                     let after = weight(one, other);
-                    if let Some(next) = envelope.shift(*held, after) {
-                        (envelope, *held) = (next, after);
+                    if let Some((next, engaged)) = envelope.shift(*held, after) {
+                        prop_assert!(engaged <= after.engaged);
+                        envelope = next;
+                        *held = Weight { engaged, ..after };
                     }
                 } else {
                     envelope = envelope.vote(Money::from_cents(one)).unwrap_or(envelope);

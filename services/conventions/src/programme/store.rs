@@ -1,6 +1,6 @@
 //! Programmes and envelopes in the database.
 
-use nonrecours_kernel::{BudgetYear, Id, ProgrammeName, Text};
+use nonrecours_kernel::{BudgetYear, Id, Money, ProgrammeName, Text};
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
@@ -247,21 +247,21 @@ pub async fn lock_envelope(
     Ok(row.map(Envelope::try_from).transpose()?)
 }
 
-/// Moves what a locked convention weighs on the envelope of its budget year.
+/// Moves what a locked convention weighs on the envelope of its budget year. Gives what it holds of it then.
 pub async fn shift_envelope(
     tx: &mut Tx,
     programme: &ProgrammeName,
     year: BudgetYear,
     before: Weight,
     after: Weight,
-) -> Result<(), Error> {
+) -> Result<Money, Error> {
     if before == after {
-        return Ok(());
+        return Ok(before.engaged);
     }
-    let envelope = lock_envelope(tx, programme, year)
+    let (envelope, held) = lock_envelope(tx, programme, year)
         .await?
         .and_then(|envelope| envelope.shift(before, after))
-        .ok_or_else(|| Failure::bug("a convention outweighs its envelope"))?;
+        .ok_or_else(|| Failure::bug("more is paid than the envelope has engaged"))?;
     sqlx::query!(
         "UPDATE envelope SET engaged_amount = $3, paid_amount = $4 WHERE programme_id = $1 AND budget_year = $2",
         programme.programme.uuid(),
@@ -271,7 +271,7 @@ pub async fn shift_envelope(
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(held)
 }
 
 /// Programmes with their envelopes, votes and territories.

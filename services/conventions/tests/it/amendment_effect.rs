@@ -1,74 +1,17 @@
-//! What an amendment in force changes: terms, envelope, commitments, settlement, and whatever reads the grant.
+//! What an amendment in force changes: terms, envelope, settlement, and whatever reads the grant.
 
-use nonrecours_contracts::{
-    conventions::{
-        Amendment, Commitment, CommitmentEvidence, CommitmentState, CommitmentTerm,
-        ConventionState, DecisionKind, ExportGrantsRequest, GetOperatorRequest,
-        GetProgrammeReportRequest, ListCommitmentsRequest, OperatorCategory, Party,
-        RecordCommitmentEvidenceRequest, RenewConventionRequest, ReopenCommitmentRequest,
-        RescheduleCommitmentRequest, ValidateCommitmentRequest,
-    },
-    google::r#type::Money,
-    payments::{PaymentPlan, PaymentPlanState},
+use nonrecours_contracts::conventions::{
+    Amendment, ConventionState, DecisionKind, ExportGrantsRequest, GetOperatorRequest,
+    GetProgrammeReportRequest, OperatorCategory, Party, RenewConventionRequest,
 };
-use nonrecours_kernel::ConventionName;
 use nonrecours_testkit::request_id;
 
 use crate::{
-    amendment::{draft, grant, sign},
+    amending::{CUA_AMENDING, draft, grant, sign, update, withdraw},
     ending::{close_dispute, decision, dispute, held},
-    requests::{date, euros, operator, precondition, reason, refused},
-    world::{Setting, World},
+    requests::{CUA_ACT, act, date, euros, operator, precondition, reason, refused, signatory},
+    world::World,
 };
-
-impl World {
-    /// Says in the feed of `payments` how a plan of this grant stands.
-    pub fn report_plan_of(&self, convention: &str, revision: i64, grant: i64, paid: i64) {
-        let state = if paid < grant {
-            PaymentPlanState::Open
-        } else {
-            PaymentPlanState::Settled
-        };
-        let plan = PaymentPlan {
-            name: format!("{convention}/paymentPlan"),
-            convention: convention.to_owned(),
-            grant_amount: Some(euros(grant)),
-            paid_amount: Some(euros(paid)),
-            state: state.into(),
-            revision,
-            ..PaymentPlan::default()
-        };
-        self.payments
-            .push(&plan.name, revision, "payment_plan.paid", &plan);
-    }
-
-    /// What is engaged of the envelope of a setting.
-    pub async fn engaged(&self, setting: &Setting) -> Option<Money> {
-        let mut programme = self.programme(&setting.programme).await;
-        programme.envelopes.remove(0).engaged_amount
-    }
-}
-
-async fn commitments(world: &World, convention: &str) -> Vec<Commitment> {
-    let request = ListCommitmentsRequest {
-        parent: convention.to_owned(),
-        ..ListCommitmentsRequest::default()
-    };
-    let mut client = world.commitments(world.tokens.auditor());
-    client
-        .list_commitments(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .commitments
-}
-
-fn worded(code: &str, text: &str) -> CommitmentTerm {
-    CommitmentTerm {
-        code: code.to_owned(),
-        text: text.to_owned(),
-    }
-}
 
 #[tokio::test]
 async fn the_terms_and_the_envelope_follow() {
@@ -122,7 +65,7 @@ async fn the_terms_and_the_envelope_follow() {
     );
     let mut officer = world.amendments(world.tokens.officer());
     officer
-        .withdraw_amendment(crate::amendment::withdraw(&more.name))
+        .withdraw_amendment(withdraw(&more.name))
         .await
         .unwrap();
 
@@ -190,10 +133,7 @@ async fn once_the_actions_are_done_only_the_money_changes_and_the_new_grant_sett
     let outcome = world.sign_amendment(sign(&early, Party::Operator)).await;
     assert_eq!(precondition(outcome), "ACTIONS_COMPLETED");
     let mut officer = world.amendments(world.tokens.officer());
-    officer
-        .withdraw_amendment(crate::amendment::withdraw(&early))
-        .await
-        .unwrap();
+    officer.withdraw_amendment(withdraw(&early)).await.unwrap();
     let outcome = world.amend(draft(&name, later)).await;
     assert_eq!(precondition(outcome), "ACTIONS_COMPLETED");
 
@@ -268,131 +208,6 @@ async fn a_dispute_may_end_by_an_amendment_and_a_reduction_outlives_a_larger_gra
 }
 
 #[tokio::test]
-async fn commitments_are_added_moved_and_released() {
-    let world = World::start().await;
-    let setting = world.setting(50_000_000).await;
-    let name = world.in_force(&setting).await.name;
-    let convention: ConventionName = name.parse().unwrap();
-    let two = Amendment {
-        commitments: vec![
-            worded("MISSIONS", "Remplir les missions de l'article 2."),
-            worded("BILAN", "Remettre un bilan d'étape."),
-        ],
-        indicative_end_date: Some(date(2026, 6, 30)),
-        ..Amendment::default()
-    };
-    world.amended(&name, two).await;
-    let followed = commitments(&world, &name).await;
-    let seen: Vec<_> = followed
-        .iter()
-        .map(|it| (it.code.as_str(), it.due_date, it.revision()))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            ("MISSIONS", Some(date(2026, 6, 30)), 2),
-            ("BILAN", Some(date(2026, 6, 30)), 1)
-        ]
-    );
-    let moved = world
-        .changes_until("commitment.rescheduled", &followed[0].name)
-        .await;
-    assert_eq!(moved.last().unwrap().why, "Davantage de permanences.");
-
-    // The first is done, and worded anew; the second is left out.
-    let evidence = RecordCommitmentEvidenceRequest {
-        name: followed[0].name.clone(),
-        evidence: Some(CommitmentEvidence {
-            text: "Douze permanences.".to_owned(),
-            ..CommitmentEvidence::default()
-        }),
-        etag: String::new(),
-        request_id: request_id(),
-    };
-    let mut manager = world.commitments(world.tokens.manager(convention.operator));
-    manager
-        .record_commitment_evidence(evidence.clone())
-        .await
-        .unwrap();
-    let validate = ValidateCommitmentRequest {
-        name: followed[0].name.clone(),
-        etag: String::new(),
-        request_id: request_id(),
-    };
-    let mut officer = world.commitments(world.tokens.officer());
-    officer.validate_commitment(validate).await.unwrap();
-    let other = Amendment {
-        commitments: vec![worded(
-            "MISSIONS",
-            "Remplir les missions, et en rendre compte.",
-        )],
-        ..Amendment::default()
-    };
-    world.amended(&name, other).await;
-    let followed = commitments(&world, &name).await;
-    let states: Vec<_> = followed
-        .iter()
-        .map(|it| (it.code.as_str(), it.state()))
-        .collect();
-    assert_eq!(
-        states,
-        [
-            ("MISSIONS", CommitmentState::Done),
-            ("BILAN", CommitmentState::Released),
-            ("MISSIONS", CommitmentState::Pending)
-        ]
-    );
-    world
-        .changes_until("commitment.released", &followed[1].name)
-        .await;
-    let released = followed[1].name.clone();
-    let reopen = |name: &str| ReopenCommitmentRequest {
-        name: name.to_owned(),
-        reason: "Encore dû.".to_owned(),
-        etag: String::new(),
-        request_id: request_id(),
-    };
-    for name in [&released, &followed[0].name] {
-        let outcome = officer.reopen_commitment(reopen(name)).await;
-        assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
-    }
-    let reschedule = RescheduleCommitmentRequest {
-        name: released.clone(),
-        due_date: Some(date(2026, 7, 31)),
-        etag: String::new(),
-        request_id: request_id(),
-    };
-    let outcome = officer.reschedule_commitment(reschedule).await;
-    assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
-    let outcome = manager
-        .record_commitment_evidence(RecordCommitmentEvidenceRequest {
-            name: released.clone(),
-            request_id: request_id(),
-            ..evidence
-        })
-        .await;
-    assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
-    let validate = ValidateCommitmentRequest {
-        name: released,
-        etag: String::new(),
-        request_id: request_id(),
-    };
-    let outcome = officer.validate_commitment(validate).await;
-    assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
-}
-
-trait Revision {
-    fn revision(&self) -> i64;
-}
-
-impl Revision for Commitment {
-    /// The etag is the revision.
-    fn revision(&self) -> i64 {
-        self.etag.parse().unwrap()
-    }
-}
-
-#[tokio::test]
 async fn whatever_reads_the_grant_reads_the_one_in_force() {
     let world = World::start().await;
     let mut private = operator("732 829 320 00074", OperatorCategory::OtherPrivate);
@@ -412,26 +227,23 @@ async fn whatever_reads_the_grant_reads_the_one_in_force() {
     let amendment = world.amend(draft(&name, grant(2_400_000))).await.unwrap();
     // The operator is of private law: it needs no act, but a decision that empowers its signatory.
     let signatories = vec![
-        crate::requests::signatory(Party::Authority, Some(date(2025, 10, 1))),
-        crate::requests::signatory(Party::Operator, Some(date(2025, 10, 2))),
+        signatory(Party::Authority, Some(date(2025, 10, 1))),
+        signatory(Party::Operator, Some(date(2025, 10, 2))),
     ];
-    let update = nonrecours_contracts::conventions::UpdateAmendmentRequest {
-        amendment: Some(Amendment {
+    let update = update(
+        Amendment {
             name: amendment.name.clone(),
             signatories,
             ..Amendment::default()
-        }),
-        update_mask: Some(prost_types::FieldMask {
-            paths: vec!["signatories".to_owned()],
-        }),
-        request_id: request_id(),
-    };
+        },
+        &["signatories"],
+    );
     world
         .amendments(world.tokens.officer())
         .update_amendment(update)
         .await
         .unwrap();
-    let mut act = crate::requests::act(&name, Party::Authority, crate::amendment::CUA_AMENDING);
+    let mut act = act(&name, Party::Authority, CUA_AMENDING);
     amendment
         .name
         .clone_into(&mut act.act.as_mut().unwrap().amendment);
@@ -474,7 +286,7 @@ async fn whatever_reads_the_grant_reads_the_one_in_force() {
     assert_eq!(granted().await, Some(euros(2_300_000)));
     assert!(!duties().await.contains(&"CONVENTION_REQUIRED".to_owned()));
     // One row: the acts of the amendment are not those of the convention.
-    assert_eq!(file().await.matches(crate::requests::CUA_ACT).count(), 1);
+    assert_eq!(file().await.matches(CUA_ACT).count(), 1);
     assert_eq!(
         reason(world.amend(draft("x", grant(1))).await),
         "INVALID_REQUEST"

@@ -6,7 +6,7 @@ use nonrecours_rpc::convert::money;
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
 use crate::{
-    amendment::{draft, grant, sign, withdraw},
+    amending::{draft, grant, sign, withdraw},
     requests::refused,
     world::World,
 };

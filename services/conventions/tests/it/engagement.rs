@@ -97,3 +97,41 @@ async fn a_settlement_releases_what_was_not_paid() {
     assert_eq!(envelope.engaged_amount, Some(euros(900_000)));
     assert_eq!(envelope.paid_amount, Some(euros(900_000)));
 }
+
+#[tokio::test]
+async fn a_payment_ordered_before_the_release_is_learned_after_another_took_the_money() {
+    let world = World::start().await;
+    let setting = world.setting(2 * 1_150_000 - 150_000).await;
+    let name = world.in_force(&setting).await.name;
+    let heard = held(&world, &name).await;
+    let mut reduce = decision(&name, DecisionKind::Reduce, &heard);
+    reduce.decision.as_mut().unwrap().amount = Some(euros(1_000_000));
+    let mut decisions = world.decisions(world.tokens.authorising_officer());
+    decisions.create_decision(reduce).await.unwrap();
+    let second = world.in_force(&setting).await.name;
+    assert_eq!(world.engaged(&setting).await, Some(euros(2_150_000)));
+    // More than is due, and nothing is left: it is known all the same, and nothing is engaged beyond what was voted.
+    world.report_plan(&name, 5, 1_100_000, "payment_plan.paid");
+    world.changes_until("convention.paid", &name).await;
+    let sums = async || {
+        let envelope = world
+            .programme(&setting.programme)
+            .await
+            .envelopes
+            .remove(0);
+        (envelope.engaged_amount, envelope.paid_amount)
+    };
+    let full = (Some(euros(2_150_000)), Some(euros(1_100_000)));
+    assert_eq!(sums().await, full);
+    // The steps that follow count with it: what the other releases covers it.
+    let other = held(&world, &second).await;
+    let mut reduce = decision(&second, DecisionKind::Reduce, &other);
+    reduce.decision.as_mut().unwrap().amount = Some(euros(1_000_000));
+    decisions.create_decision(reduce).await.unwrap();
+    let suspend = decision(&name, DecisionKind::Suspend, &heard);
+    decisions.create_decision(suspend).await.unwrap();
+    assert_eq!(
+        sums().await,
+        (Some(euros(2_100_000)), Some(euros(1_100_000)))
+    );
+}

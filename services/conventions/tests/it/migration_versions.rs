@@ -185,4 +185,9 @@ async fn what_is_in_force_has_its_first_version_and_the_envelope_is_released() {
         .unwrap();
     // 11 500 + 10 000 + 3 000 + 11 500 + 9 200.
     assert_eq!(engaged, "45200.00");
+    let held: String = sqlx::query_scalar("SELECT sum(engaged_amount)::text FROM convention")
+        .fetch_one(&owner)
+        .await
+        .unwrap();
+    assert_eq!(held, engaged);
 }

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::{
-    amendment::{draft, grant},
+    amending::{draft, grant},
     budget,
     world::World,
 };
@@ -53,6 +53,7 @@ async fn the_state_machines_hold_in_the_database_too() {
         ("paid_amount = 1", "convention_plan"),
         ("plan_revision = 1, paid_amount = -1", "convention_check"),
         ("version = 0", "convention_versioned"),
+        ("engaged_amount = -1", "convention_engaged_amount_check"),
         ("indicative_end_date = '2024-12-31'", "convention_dates"),
         (
             "instalment_kinds = '{BALANCE,ADVANCE}'",

@@ -5,7 +5,7 @@ use nonrecours_contracts::conventions::{
 };
 
 use crate::{
-    amendment::{CUA_AMENDING, DAINVILLE_AMENDING, grant},
+    amending::{CUA_AMENDING, DAINVILLE_AMENDING, grant},
     requests::{CUA_ACT, DAINVILLE_ACT, date, euros, reason, sign},
     world::World,
 };
