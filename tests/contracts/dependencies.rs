@@ -20,11 +20,12 @@ const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     package("kernel", &[]),
     package("contracts", &[]),
     package("localpg", &[]),
     package("issuer", &["kernel"]),
+    package("pes", &["kernel"]),
     package("rpc", &["contracts", "kernel"]),
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
