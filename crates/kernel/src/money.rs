@@ -21,7 +21,7 @@ pub const MAX_SHARES: usize = 366;
 /// An amount in euros, exact to the cent, of at most 999 999 999 999.99 either way.
 ///
 /// There is no operator that could overflow or round in silence: sums are checked and the only
-/// rounding is in [`Money::share`] and [`Money::allocate`].
+/// rounding is in [`Money::share`], [`Money::allocate`] and [`Money::apportion`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money {
     cents: i64,
@@ -165,6 +165,30 @@ impl Money {
             parts.push(Money { cents });
         }
         Ok(parts)
+    }
+
+    /// Splits the amount in the proportion of these weights; the parts always add up to the amount.
+    ///
+    /// As in [`Money::allocate`] each part is rounded to the cent and never exceeds what is left, and the last is what
+    /// remains. Nothing when the amount is negative, or a weight is not positive, or there is none.
+    pub fn apportion(&self, weights: &[Money]) -> Option<Vec<Money>> {
+        let sound = weights.iter().all(|weight| weight.is_positive());
+        if self.is_negative() || !sound {
+            return None;
+        }
+        let total: i128 = weights.iter().map(|weight| i128::from(weight.cents)).sum();
+        let (_, others) = weights.split_last()?;
+        let mut left = self.cents;
+        let mut parts = Vec::with_capacity(weights.len());
+        for weight in others {
+            // Two factors of 47 bits each: the product fits in 128.
+            let twice = 2 * i128::from(self.cents) * i128::from(weight.cents);
+            let cents = i64::try_from((twice + total) / (2 * total)).ok()?.min(left);
+            left -= cents;
+            parts.push(Money { cents });
+        }
+        parts.push(Money { cents: left });
+        Some(parts)
     }
 
     /// Reads the three fields of a `google.type.Money`.

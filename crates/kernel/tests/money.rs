@@ -208,3 +208,36 @@ proptest! {
         prop_assert_eq!(a.checked_add(b), b.checked_add(a));
     }
 }
+
+#[test]
+fn weights_share_an_amount_and_the_last_takes_what_remains() {
+    let cents =
+        |parts: &[i64]| -> Vec<Money> { parts.iter().copied().map(Money::from_cents).collect() };
+    let shared =
+        |amount: i64, weights: &[i64]| Money::from_cents(amount).apportion(&cents(weights));
+    assert_eq!(shared(1_000, &[450, 300]), Some(cents(&[600, 400])));
+    assert_eq!(shared(100, &[1, 1, 1]), Some(cents(&[33, 33, 34])));
+    // Half a cent goes up, as long as there is one.
+    assert_eq!(shared(1, &[1, 1]), Some(cents(&[1, 0])));
+    assert_eq!(shared(0, &[7, 3]), Some(cents(&[0, 0])));
+    assert_eq!(shared(5, &[]), None);
+    assert_eq!(shared(5, &[1, 0]), None);
+    assert_eq!(shared(5, &[1, -1]), None);
+    assert_eq!(shared(-5, &[1]), None);
+}
+
+proptest! {
+    #[test]
+    fn weights_share_exactly(cents in 0..=MAX, weights in proptest::collection::vec(1..=MAX, 1..12)) {
+        let weights: Vec<_> = weights.into_iter().map(Money::from_cents).collect();
+        let amount = Money::from_cents(cents);
+        let parts = amount.apportion(&weights).unwrap();
+        prop_assert_eq!(parts.len(), weights.len());
+        prop_assert_eq!(Money::sum(parts.iter().copied()), Some(amount));
+        prop_assert!(parts.iter().all(|part| !part.is_negative()));
+        // As they are, when they make up the amount.
+        if let Some(total) = Money::sum(weights.iter().copied()) {
+            prop_assert_eq!(total.apportion(&weights), Some(weights));
+        }
+    }
+}

@@ -67,9 +67,9 @@ impl From<Error> for Failure {
 fn refused(refusal: Refusal) -> Failure {
     let (reason, text) = (refusal.reason(), refusal.text());
     match refusal {
-        Refusal::CallBlocked(blockers) | Refusal::PaymentBlocked(blockers) => {
-            Failure::blocked(DOMAIN, reason, text, blockers)
-        }
+        Refusal::CallBlocked(blockers)
+        | Refusal::PaymentBlocked(blockers)
+        | Refusal::Cancelled(blockers) => Failure::blocked(DOMAIN, reason, text, blockers),
         Refusal::BankAccountMissing | Refusal::BankAccountUnexpected => {
             Failure::invalid(vec![Violation::at("bank_account", refusal.invalid())])
         }

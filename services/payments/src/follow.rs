@@ -14,13 +14,14 @@ use prost::Name as _;
 use crate::{
     error::Error,
     instalment::{self, Instalment, Kind, Schedule},
-    payment_plan::{self, Agreement, Learned, Measures, Payee, PaymentPlan},
+    ledger_entry::{self, LedgerEntry},
+    payment_plan::{self, Agreement, Cause, Learned, Measures, Payee, PaymentPlan},
 };
 
 /// Applies the changes of `conventions`: operators become payees; a convention in force opens its plan, which later
-/// revisions complete. Everything else of that feed is passed over.
+/// revisions complete, amend and reduce. Everything else of that feed is passed over.
 pub struct Conventions {
-    /// Ids of the instalments.
+    /// Ids of the instalments and of the entries of the ledger.
     pub ids: IdSource,
 }
 
@@ -52,16 +53,80 @@ impl Conventions {
         let plan = payment_plan::store::get(tx, &agreement.convention)
             .await?
             .ok_or_else(|| Failure::bug("a locked plan is not there"))?;
-        match plan.learn(agreement, now)? {
+        match plan.clone().learn(agreement, now)? {
             Learned::Stale => {}
-            Learned::Seen(plan) => payment_plan::store::update(tx, &plan).await?,
-            Learned::Changed(plan) => {
-                payment_plan::store::update(tx, &plan).await?;
-                tx.record_all(&[plan_entry("payment_plan.updated", &plan)])
-                    .await?;
+            Learned::Seen(next) => payment_plan::store::update(tx, &next).await?,
+            Learned::Changed(next) => {
+                payment_plan::store::update(tx, &next).await?;
+                let entry = plan_entry("payment_plan.updated", &next);
+                tx.record_all(&[entry]).await?;
+            }
+            Learned::Replanned(next, cause) => {
+                payment_plan::store::update(tx, &next).await?;
+                let (kind, why) = told(&plan, &next, cause);
+                tx.because(&why);
+                tx.record_all(&[plan_entry(kind, &next)]).await?;
+                self.replan(tx, &agreement.convention, cause, &why).await?;
+                // The transaction goes on with other changes.
+                tx.because("");
             }
         }
         Ok(())
+    }
+
+    /// Plans the instalments of a locked plan again.
+    async fn replan(
+        &self,
+        tx: &mut Tx,
+        convention: &ConventionName,
+        cause: Cause,
+        why: &str,
+    ) -> Result<(), Error> {
+        let mut schedule = instalment::store::schedule(tx, convention)
+            .await?
+            .ok_or_else(|| Failure::bug("a locked plan is not there"))?;
+        let (actor, now) = (tx.actor().to_owned(), tx.now());
+        for replanned in schedule.replan(cause, &self.ids, now)? {
+            let next = &replanned.next;
+            match &replanned.before {
+                Some(_) => instalment::store::update(tx, next).await?,
+                None => instalment::store::insert(tx, next).await?,
+            }
+            if let Some(certified) = replanned.liquidated() {
+                let entry = LedgerEntry::reverse(self.ids.next(), certified, &actor, now);
+                ledger_entry::store::insert(tx, &entry).await?;
+            }
+            tx.because(&replanned.why(why));
+            let kind = replanned.kind();
+            let entry = instalment_entry(kind, &schedule, next);
+            tx.record_all(&[entry]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The kind of the change of a plan that is planned again, and why.
+fn told(before: &PaymentPlan, next: &PaymentPlan, cause: Cause) -> (&'static str, String) {
+    let from_to = |from: Money, to: Money| format!("de {} à {}", from.french(), to.french());
+    match cause {
+        Cause::Amendment if before.grant == next.grant => (
+            "payment_plan.amended",
+            "Avenant : les modalités de paiement changent.".to_owned(),
+        ),
+        Cause::Amendment => (
+            "payment_plan.amended",
+            format!(
+                "Avenant : la subvention passe {}.",
+                from_to(before.grant, next.grant)
+            ),
+        ),
+        Cause::Decision => (
+            "payment_plan.updated",
+            format!(
+                "Décision (art. 8) : la somme due passe {}.",
+                from_to(before.due(), next.due())
+            ),
+        ),
     }
 }
 
@@ -77,15 +142,20 @@ async fn open(tx: &mut Tx, plan: PaymentPlan, instalments: Vec<Instalment>) -> R
     };
     let mut entries = vec![plan_entry("payment_plan.opened", &schedule.plan)];
     entries.extend(schedule.instalments.iter().map(|planned| {
-        let change = Change {
-            kind: instalment::rpc::kind(planned.state.stage()),
-            operator: Some(planned.name.operator),
-            name: &planned.name.to_string(),
-            revision: planned.revision,
-        };
-        Entry::new(change, &instalment::wire::change(&schedule, planned))
+        let kind = instalment::rpc::kind(planned.state.stage());
+        instalment_entry(kind, &schedule, planned)
     }));
     Ok(tx.record_all(&entries).await?)
+}
+
+fn instalment_entry(kind: &'static str, schedule: &Schedule, instalment: &Instalment) -> Entry {
+    let change = Change {
+        kind,
+        operator: Some(instalment.name.operator),
+        name: &instalment.name.to_string(),
+        revision: instalment.revision,
+    };
+    Entry::new(change, &instalment::wire::change(schedule, instalment))
 }
 
 fn plan_entry(kind: &'static str, plan: &PaymentPlan) -> Entry {

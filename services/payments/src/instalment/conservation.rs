@@ -1,8 +1,8 @@
-//! Any sequence of commands conserves money and leaves a legal state.
+//! Any sequence of commands, amendments and measures conserves money and leaves a legal state.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeSet, sync::Arc};
 
-use nonrecours_kernel::{LedgerEntryId, Money, paris_date};
+use nonrecours_kernel::{IdSource, LedgerEntryId, ManualClock, Money, paris_date};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ledger_entry::{Account, LedgerEntry, Movement},
-    payment_plan::{Agreement, State as PlanState},
+    payment_plan::{Agreement, Learned, Mismatch, State as PlanState},
 };
 
 /// One thing that may happen, sensible or not.
@@ -23,12 +23,30 @@ enum Event {
     Expected(usize),
     /// Somebody does something to some instalment.
     Command(usize, Command, usize),
-    ActionsCompleted,
+    /// The convention has a new revision, which is on its way.
+    Revised(Revision),
+    /// The newest revision arrives.
+    Told,
+    /// Some revision arrives: late, again, or before those that came earlier.
+    ToldAgain(usize),
     Hours(i64),
 }
 
-fn event() -> impl Strategy<Value = Event> {
-    let command = prop_oneof![
+/// What a revision of the convention changes.
+#[derive(Clone, Debug)]
+enum Revision {
+    Amended(Vec<(Kind, i64)>),
+    AdvanceWithoutCall(bool),
+    ActionsCompleted,
+    Suspended(bool),
+    /// What a decision leaves, in hundredths of the grant; none: the whole of it.
+    Due(Option<i64>),
+    Claimed(i64),
+    Terminated,
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
         Just(call()),
         Just(CERTIFY),
         Just(Command::Certify {
@@ -38,175 +56,326 @@ fn event() -> impl Strategy<Value = Event> {
         (0_i64..4).prop_map(|days| Command::Confirm {
             transfer_date: paris_date(NOW + Duration::days(days)),
         }),
-    ];
+    ]
+}
+
+/// Terms of payment: their kinds in an order that a convention allows, amounts down to nothing.
+fn terms() -> impl Strategy<Value = Vec<(Kind, i64)>> {
+    let amount = || prop_oneof![0_i64..4, 1_i64..2_000_000];
+    let interims = prop::collection::vec(amount(), 0..3);
+    let terms = (prop::option::of(amount()), interims, 1_i64..1_000_000);
+    terms.prop_map(|(advance, interims, balance)| {
+        let interims = interims.into_iter().map(|cents| (Kind::Interim, cents));
+        advance
+            .map(|cents| (Kind::Advance, cents))
+            .into_iter()
+            .chain(interims)
+            .chain([(Kind::Balance, balance)])
+            .collect()
+    })
+}
+
+fn revision() -> impl Strategy<Value = Revision> {
     prop_oneof![
-        6 => (0_usize..5).prop_map(Event::Expected),
-        6 => (0_usize..3, command, 0_usize..5).prop_map(|(index, command, actor)| {
+        8 => terms().prop_map(Revision::Amended),
+        1 => any::<bool>().prop_map(Revision::AdvanceWithoutCall),
+        4 => Just(Revision::ActionsCompleted),
+        3 => any::<bool>().prop_map(Revision::Suspended),
+        4 => prop::option::of(0_i64..130).prop_map(Revision::Due),
+        1 => (0_i64..1_000_000).prop_map(Revision::Claimed),
+        1 => Just(Revision::Terminated),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        16 => (0_usize..5).prop_map(Event::Expected),
+        6 => (0_usize..6, command(), 0_usize..5).prop_map(|(index, command, actor)| {
             Event::Command(index, command, actor)
         }),
-        1 => Just(Event::ActionsCompleted),
+        3 => revision().prop_map(Event::Revised),
+        3 => Just(Event::Told),
+        1 => (0_usize..20).prop_map(Event::ToldAgain),
         2 => (1_i64..30).prop_map(Event::Hours),
     ]
 }
 
-/// What the first unpaid instalment waits for.
-fn expected(schedule: &Schedule, now: OffsetDateTime) -> Option<(usize, Command)> {
-    let unpaid = |instalment: &&Instalment| instalment.state.paid().is_none();
-    let instalment = schedule.instalments.iter().find(unpaid)?;
-    let command = match instalment.state.stage() {
-        Stage::Planned => call(),
-        Stage::Called => CERTIFY,
-        Stage::Certified => Command::Order,
-        Stage::Ordered => Command::Confirm {
-            transfer_date: paris_date(now),
-        },
-        Stage::Paid => return None,
-    };
-    Some((usize::try_from(instalment.position).ok()? - 1, command))
+impl Revision {
+    /// The convention after it.
+    fn of(self, before: &Agreement) -> Agreement {
+        let mut next = before.clone();
+        next.revision += 1;
+        match self {
+            Self::Amended(terms) => {
+                let money = |(kind, cents)| (kind, Money::from_cents(cents));
+                next.terms = terms.into_iter().map(money).collect();
+                next.grant = Money::sum(next.terms.iter().map(|(_, amount)| *amount)).unwrap();
+            }
+            Self::AdvanceWithoutCall(without) => next.advance_without_call = without,
+            Self::ActionsCompleted => next.actions_completed = true,
+            Self::Suspended(suspended) => next.measures.suspended = suspended,
+            Self::Due(share) => {
+                let of_grant = |share| Money::from_cents(next.grant.cents() * share / 100);
+                next.measures.due = share.map(of_grant);
+            }
+            Self::Claimed(cents) => next.measures.claimed = Money::from_cents(cents),
+            Self::Terminated => next.measures.terminated = true,
+        }
+        next
+    }
 }
 
-/// What the service does with a step: the ledger and the plan follow the instalment.
-fn play(
-    schedule: &mut Schedule,
-    books: &mut Vec<LedgerEntry>,
-    index: usize,
-    command: Command,
-    step: Step,
-) -> Result<(), Refusal> {
-    let now: OffsetDateTime = step.time;
-    let actor = step.actor.clone();
-    let next = schedule.take(&schedule.instalments[index], command, step)?;
-    if let Some(movement) = next.movement() {
-        let id = LedgerEntryId::from_uuid(Uuid::from_u128(books.len() as u128 + 1));
-        books.push(LedgerEntry::book(id, &next, movement, &actor, now));
-        if movement == Movement::Payment {
-            schedule.plan = schedule.plan.clone().pay(next.amount, now).unwrap();
+/// A plan with its books, and the convention that it follows.
+struct Played {
+    schedule: Schedule,
+    books: Vec<LedgerEntry>,
+    /// Every revision of the convention, the newest last.
+    revisions: Vec<Agreement>,
+    /// What was payable when the instalments were last planned.
+    payable: Money,
+    ids: IdSource,
+    now: OffsetDateTime,
+}
+
+impl Played {
+    fn open(agreement: Agreement) -> Self {
+        Self {
+            schedule: schedule(&agreement),
+            books: Vec::new(),
+            payable: agreement.grant,
+            revisions: vec![agreement],
+            ids: IdSource::seeded(Arc::new(ManualClock::at(NOW)), 2),
+            now: NOW,
         }
     }
-    schedule.instalments[index] = next;
-    Ok(())
+
+    /// What the service does with a step: the ledger and the plan follow the instalment.
+    fn take(&mut self, index: usize, command: Command, step: Step) -> Result<(), Refusal> {
+        let (now, actor) = (step.time, step.actor.clone());
+        let schedule = &mut self.schedule;
+        let next = schedule.take(&schedule.instalments[index], command, step)?;
+        if let Some(movement) = next.movement() {
+            let id = entry_id(&self.books);
+            self.books
+                .push(LedgerEntry::book(id, &next, movement, &actor, now));
+            if movement == Movement::Payment {
+                let (plan, planned) = (schedule.plan.clone(), schedule.planned().unwrap());
+                schedule.plan = plan.pay(next.amount, planned, now).unwrap();
+            }
+        }
+        schedule.instalments[index] = next;
+        Ok(())
+    }
+
+    /// What the service does with a revision of the convention.
+    fn learn(&mut self, agreement: &Agreement) -> Result<(), Mismatch> {
+        let schedule = &mut self.schedule;
+        match schedule.plan.clone().learn(agreement, self.now)? {
+            Learned::Stale => {}
+            Learned::Seen(plan) | Learned::Changed(plan) => schedule.plan = plan,
+            Learned::Replanned(plan, cause) => {
+                schedule.plan = plan;
+                for replanned in schedule.replan(cause, &self.ids, self.now)? {
+                    if let Some(certified) = replanned.liquidated() {
+                        let id = entry_id(&self.books);
+                        self.books
+                            .push(LedgerEntry::reverse(id, certified, "service", self.now));
+                    }
+                }
+                self.payable = schedule.plan.payable();
+            }
+        }
+        Ok(())
+    }
+
+    /// What the first unpaid instalment waits for.
+    fn expected(&self) -> Option<(usize, Command)> {
+        let unpaid = |one: &Instalment| one.is_live() && one.state.paid().is_none();
+        let index = self.schedule.instalments.iter().position(unpaid)?;
+        let command = match self.schedule.instalments[index].state.stage() {
+            Stage::Planned => call(),
+            Stage::Called => CERTIFY,
+            Stage::Certified => Command::Order,
+            Stage::Ordered => Command::Confirm {
+                transfer_date: paris_date(self.now),
+            },
+            Stage::Paid | Stage::Cancelled => return None,
+        };
+        Some((index, command))
+    }
+
+    fn commanded(
+        &mut self,
+        index: usize,
+        command: Command,
+        actor: usize,
+    ) -> Result<(), TestCaseError> {
+        let (before, written) = (self.schedule.clone(), self.books.len());
+        let step = step(&format!("person-{actor}"), self.now);
+        match self.take(index, command, step) {
+            Ok(()) => prop_assert_eq!(
+                self.schedule.instalments[index].revision,
+                before.instalments[index].revision + 1
+            ),
+            Err(_) => {
+                prop_assert_eq!(&self.schedule, &before);
+                prop_assert_eq!(self.books.len(), written);
+            }
+        }
+        Ok(())
+    }
+
+    /// False once the plan has no place left.
+    fn play(&mut self, event: Event) -> Result<bool, TestCaseError> {
+        let told = match event {
+            Event::Hours(hours) => {
+                self.now += Duration::hours(hours);
+                return Ok(true);
+            }
+            Event::Command(index, command, actor) => {
+                let index = index % self.schedule.instalments.len();
+                self.commanded(index, command, actor)?;
+                return Ok(true);
+            }
+            Event::Expected(actor) => {
+                if let Some((index, command)) = self.expected() {
+                    self.commanded(index, command, actor)?;
+                }
+                return Ok(true);
+            }
+            Event::Revised(revision) => {
+                let next = revision.of(self.revisions.last().unwrap());
+                self.revisions.push(next);
+                return Ok(true);
+            }
+            Event::Told => self.revisions.len() - 1,
+            Event::ToldAgain(index) => index % self.revisions.len(),
+        };
+        let agreement = self.revisions[told].clone();
+        let known = self.schedule.plan.convention_revision;
+        match self.learn(&agreement) {
+            Ok(()) => {}
+            Err(mismatch) => {
+                prop_assert_eq!(mismatch, Mismatch::Places);
+                return Ok(false);
+            }
+        }
+        let newest = known.max(agreement.revision);
+        prop_assert_eq!(self.schedule.plan.convention_revision, newest);
+        Ok(true)
+    }
+
+    fn sum(&self, from: Stage) -> i64 {
+        let reached = |one: &&Instalment| one.state.stage() >= from;
+        let instalments = self.schedule.instalments.iter().filter(reached);
+        instalments.map(|one| one.amount.cents()).sum()
+    }
+
+    fn booked(&self, account: Account) -> i64 {
+        let moved = |entry: &LedgerEntry| {
+            let sign = i64::from(entry.movement.debit() == account)
+                - i64::from(entry.movement.credit() == account);
+            sign * entry.amount.cents()
+        };
+        self.books.iter().map(moved).sum()
+    }
+
+    /// What holds of every plan and its books, whatever happened.
+    fn legal(&self) -> Result<(), TestCaseError> {
+        let plan = &self.schedule.plan;
+        let (ordered, paid) = (self.sum(Stage::Ordered), self.sum(Stage::Paid));
+        let due_or_ordered = self.payable.cents().max(ordered);
+        prop_assert_eq!(self.sum(Stage::Planned), due_or_ordered);
+        prop_assert!(plan.measures.terminated || self.payable == plan.payable());
+        prop_assert_eq!(paid, plan.paid.cents());
+        prop_assert!(paid <= plan.grant.cents() + plan.to_recover().cents());
+        prop_assert!(paid <= due_or_ordered);
+        prop_assert!(plan.to_recover() <= plan.paid);
+        if !plan.measures.terminated {
+            let settled = plan.state() == PlanState::Settled;
+            prop_assert!(!settled || self.sum(Stage::Planned) == ordered);
+            prop_assert!(settled || self.sum(Stage::Planned) > paid);
+        }
+        self.balanced()?;
+        self.in_order()
+    }
+
+    fn balanced(&self) -> Result<(), TestCaseError> {
+        let (certified, paid) = (self.sum(Stage::Certified), self.sum(Stage::Paid));
+        let accounts = [
+            Account::GrantExpense,
+            Account::OperatorPayable,
+            Account::Treasury,
+        ];
+        let totals = accounts.map(|account| self.booked(account));
+        prop_assert_eq!(totals, [certified, paid - certified, -paid]);
+        prop_assert_eq!(totals.iter().sum::<i64>(), 0);
+        let keys: BTreeSet<_> = self
+            .books
+            .iter()
+            .map(|entry| (entry.instalment, entry.instalment_revision))
+            .collect();
+        prop_assert_eq!(keys.len(), self.books.len());
+        let payments = self
+            .books
+            .iter()
+            .filter(|entry| entry.movement == Movement::Payment);
+        let once: BTreeSet<_> = payments.clone().map(|entry| entry.instalment).collect();
+        prop_assert_eq!(once.len(), payments.count());
+        Ok(())
+    }
+
+    fn in_order(&self) -> Result<(), TestCaseError> {
+        let (mut position, mut all_paid) = (0, true);
+        for instalment in &self.schedule.instalments {
+            prop_assert!(instalment.position > position && instalment.amount.is_positive());
+            position = instalment.position;
+            if !instalment.is_live() {
+                prop_assert_eq!(instalment.state.duties().count(), 0);
+                continue;
+            }
+            let made = instalment.state.duties();
+            let actors: BTreeSet<_> = made.map(|(_, step)| &step.actor).collect();
+            prop_assert_eq!(actors.len(), instalment.state.duties().count());
+            let left = instalment.state != State::Planned;
+            let completed = self.schedule.plan.actions_completed;
+            prop_assert!(!left || all_paid);
+            prop_assert!(!left || instalment.kind != Kind::Balance || completed);
+            prop_assert_eq!(instalment.state.account().is_some(), left);
+            let certified = instalment.state.certified();
+            prop_assert_eq!(
+                left && instalment.state.call().is_none(),
+                certified.is_some_and(|state| state.call.is_none())
+            );
+            all_paid = instalment.state.paid().is_some();
+        }
+        Ok(())
+    }
 }
 
-fn total(books: &[LedgerEntry], account: Account) -> i64 {
-    books
-        .iter()
-        .map(|entry| {
-            let cents = entry.amount.cents();
-            i64::from(entry.movement.debit() == account) * cents
-                - i64::from(entry.movement.credit() == account) * cents
-        })
-        .sum()
+fn entry_id(books: &[LedgerEntry]) -> LedgerEntryId {
+    LedgerEntryId::from_uuid(Uuid::from_u128(books.len() as u128 + 1))
 }
 
 proptest! {
     #[test]
-    fn any_sequence_of_commands_conserves_money_and_leaves_a_legal_state(
-        events in prop::collection::vec(event(), 0..120),
+    fn any_sequence_conserves_money_and_leaves_a_legal_state(
+        events in prop::collection::vec(event(), 0..160),
         cents in 3_i64..2_000_000,
         advance_without_call: bool,
     ) {
         let terms = [(Kind::Advance, cents / 3), (Kind::Interim, cents / 3), (Kind::Balance, cents - 2 * (cents / 3))];
-        let mut schedule = schedule(&Agreement {
+        let mut played = Played::open(Agreement {
             grant: Money::from_cents(cents),
             terms: terms.map(|(kind, cents)| (kind, Money::from_cents(cents))).to_vec(),
             advance_without_call,
             ..agreement()
         });
-        let (mut books, mut now) = (Vec::new(), NOW);
         for event in events {
-            let (before, written) = (schedule.clone(), books.len());
-            let (index, command, actor) = match event {
-                Event::Hours(hours) => {
-                    now += Duration::hours(hours);
-                    continue;
-                }
-                Event::ActionsCompleted => {
-                    schedule.plan.actions_completed = true;
-                    continue;
-                }
-                Event::Command(index, command, actor) => (index, command, actor),
-                Event::Expected(actor) => match expected(&schedule, now) {
-                    Some((index, command)) => (index, command, actor),
-                    None => continue,
-                },
-            };
-            let step = step(&format!("person-{actor}"), now);
-            match play(&mut schedule, &mut books, index, command, step) {
-                Ok(()) => prop_assert_eq!(
-                    schedule.instalments[index].revision,
-                    before.instalments[index].revision + 1
-                ),
-                Err(_) => {
-                    prop_assert_eq!(&schedule, &before);
-                    prop_assert_eq!(books.len(), written);
-                }
+            if !played.play(event)? {
+                return Ok(());
             }
-            legal(&schedule, &books)?;
+            played.legal()?;
         }
     }
-}
-
-/// What holds of every schedule and its books, whatever happened.
-fn legal(schedule: &Schedule, books: &[LedgerEntry]) -> Result<(), TestCaseError> {
-    let sum = |from: Stage| -> i64 {
-        schedule
-            .instalments
-            .iter()
-            .filter(|instalment| instalment.state.stage() >= from)
-            .map(|instalment| instalment.amount.cents())
-            .sum()
-    };
-    let plan = &schedule.plan;
-    prop_assert_eq!(sum(Stage::Planned), plan.grant.cents());
-    prop_assert_eq!(sum(Stage::Paid), plan.paid.cents());
-    prop_assert!(plan.paid <= plan.grant);
-    prop_assert_eq!(
-        plan.state() == PlanState::Settled,
-        schedule
-            .instalments
-            .iter()
-            .all(|instalment| instalment.state.paid().is_some())
-    );
-
-    prop_assert_eq!(total(books, Account::GrantExpense), sum(Stage::Certified));
-    prop_assert_eq!(total(books, Account::Treasury), -sum(Stage::Paid));
-    prop_assert_eq!(
-        total(books, Account::OperatorPayable),
-        sum(Stage::Paid) - sum(Stage::Certified)
-    );
-    let mut booked: BTreeMap<_, usize> = BTreeMap::new();
-    for entry in books {
-        let key = (
-            entry.instalment,
-            entry.movement.debit(),
-            entry.movement.credit(),
-        );
-        *booked.entry(key).or_default() += 1;
-    }
-    prop_assert!(booked.values().all(|times| *times == 1));
-
-    let mut all_paid = true;
-    for instalment in &schedule.instalments {
-        let mut actors: Vec<_> = instalment
-            .state
-            .duties()
-            .map(|(_, step)| &step.actor)
-            .collect();
-        actors.sort();
-        actors.dedup();
-        prop_assert_eq!(actors.len(), instalment.state.duties().count());
-        let left = instalment.state != State::Planned;
-        prop_assert!(!left || all_paid);
-        prop_assert!(!left || instalment.kind != Kind::Balance || plan.actions_completed);
-        prop_assert_eq!(instalment.state.account().is_some(), left);
-        prop_assert_eq!(
-            left && instalment.state.call().is_none(),
-            instalment
-                .state
-                .certified()
-                .is_some_and(|state| state.call.is_none())
-        );
-        all_paid = instalment.state.paid().is_some();
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use nonrecours_kernel::{InstalmentName, Money, Scope, paris_date};
 use time::{Date, OffsetDateTime};
 
 use super::{BankAccount, Refusal};
-use crate::ledger_entry::Movement;
+use crate::{ledger_entry::Movement, payment_plan::Cause};
 
 /// Kind of an instalment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +56,20 @@ pub enum State {
     Ordered(Ordered),
     /// Transfer confirmed.
     Paid(Paid),
+    /// An amendment or a decision has left nothing of it; its amount counts no more.
+    Cancelled {
+        /// Which of the two.
+        cause: Cause,
+        /// When.
+        time: OffsetDateTime,
+    },
 }
 
-/// A state without what it carries.
+/// A state without what it carries, in the order of the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// See [`State::Cancelled`]: before all steps, for none of them counts any more.
+    Cancelled,
     /// See [`State::Planned`].
     Planned,
     /// See [`State::Called`].
@@ -192,13 +201,14 @@ impl State {
             Self::Certified(_) => Stage::Certified,
             Self::Ordered(_) => Stage::Ordered,
             Self::Paid(_) => Stage::Paid,
+            Self::Cancelled { .. } => Stage::Cancelled,
         }
     }
 
     /// The call.
     pub fn call(&self) -> Option<&Call> {
         match self {
-            Self::Planned => None,
+            Self::Planned | Self::Cancelled { .. } => None,
             Self::Called { call, .. } => Some(call),
             _ => self.certified()?.call.as_ref(),
         }
@@ -207,7 +217,7 @@ impl State {
     /// The account to pay to.
     pub fn account(&self) -> Option<&BankAccount> {
         match self {
-            Self::Planned => None,
+            Self::Planned | Self::Cancelled { .. } => None,
             Self::Called { account, .. } => Some(account),
             _ => self.certified().map(|certified| &certified.account),
         }
@@ -266,6 +276,47 @@ impl State {
 }
 
 impl Instalment {
+    /// A new one, PLANNED.
+    pub fn plan(
+        name: InstalmentName,
+        kind: Kind,
+        position: i16,
+        amount: Money,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            position,
+            amount,
+            state: State::Planned,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// PLANNED | CALLED | CERTIFIED -> PLANNED with another amount: what was called and certified was another sum.
+    pub fn replan(self, amount: Money, now: OffsetDateTime) -> Self {
+        let planned = self.reach(State::Planned, now);
+        Self { amount, ..planned }
+    }
+
+    /// PLANNED | CALLED | CERTIFIED -> CANCELLED.
+    pub fn cancel(self, cause: Cause, now: OffsetDateTime) -> Self {
+        self.reach(State::Cancelled { cause, time: now }, now)
+    }
+
+    /// Whether the order has gone to the accountant: from then on the amount is fixed.
+    pub fn is_ordered(&self) -> bool {
+        self.state.stage() >= Stage::Ordered
+    }
+
+    /// Whether its amount counts in the plan.
+    pub fn is_live(&self) -> bool {
+        self.state.stage() != Stage::Cancelled
+    }
+
     /// PLANNED -> CALLED. That nothing blocks the call is for the [`Schedule`](super::Schedule), which knows the others.
     pub fn call(
         self,
@@ -350,7 +401,9 @@ impl Instalment {
         match self.state {
             State::Certified(_) => Some(Movement::Liquidation),
             State::Paid(_) => Some(Movement::Payment),
-            State::Planned | State::Called { .. } | State::Ordered(_) => None,
+            State::Planned | State::Called { .. } | State::Ordered(_) | State::Cancelled { .. } => {
+                None
+            }
         }
     }
 

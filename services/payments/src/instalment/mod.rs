@@ -7,6 +7,9 @@ mod domain;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod refusal;
+mod replan;
+#[cfg(test)]
+mod replanning;
 pub(crate) mod rpc;
 mod schedule;
 pub(crate) mod store;

@@ -20,6 +20,8 @@ pub enum Refusal {
     CallBlocked(Vec<Blocker>),
     /// Something stands in the way of paying what was called: all of it.
     PaymentBlocked(Vec<Blocker>),
+    /// It is cancelled; this is why.
+    Cancelled(Vec<Blocker>),
     /// The caller has made this step already.
     SeparationOfDuties(Duty),
     /// The transfer lies outside these days, both included.
@@ -45,6 +47,7 @@ impl Refusal {
             Self::NotOrdered(_) => "INSTALMENT_NOT_ORDERED",
             Self::CallBlocked(_) => "CALL_BLOCKED",
             Self::PaymentBlocked(_) => "PAYMENT_BLOCKED",
+            Self::Cancelled(_) => "INSTALMENT_CANCELLED",
             Self::SeparationOfDuties(_) => "SEPARATION_OF_DUTIES",
             Self::TransferDateOutOfRange { .. } => "TRANSFER_DATE_OUT_OF_RANGE",
             Self::BankAccountMissing => "REQUIRED",
@@ -93,6 +96,10 @@ impl Refusal {
             Self::PaymentBlocked(_) => Text::new(
                 "The instalment can be neither certified nor ordered; every blocker is listed.",
                 "Cette échéance ne peut être ni certifiée ni ordonnée : chaque obstacle est indiqué.",
+            ),
+            Self::Cancelled(_) => Text::new(
+                "The instalment is cancelled: nothing more happens to it.",
+                "Cette échéance est annulée : elle ne donnera lieu à aucun paiement.",
             ),
             Self::SeparationOfDuties(duty) => Text::new(
                 format!(

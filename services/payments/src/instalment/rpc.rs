@@ -14,7 +14,7 @@ use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert, etag, field, open};
 use tonic::{Request, Response, Status};
 
-use super::{Command, Instalment, Stage, Step, store, wire};
+use super::{Command, Instalment, Schedule, Stage, Step, store, wire};
 use crate::{
     error::Error,
     ledger_entry::{self, LedgerEntry, Movement},
@@ -61,7 +61,7 @@ impl Instalments {
         )?;
         let after = page.after::<i32>()?.unwrap_or_default();
         let mut tx = self.db.read(&scope).await?;
-        // The whole plan is read, for an instalment's blockers are about the others: twelve rows at most.
+        // The whole plan is read, for an instalment's blockers are about the others: 99 rows at most.
         let rows = store::schedule(&mut tx, &parent)
             .await?
             .map(|schedule| {
@@ -159,7 +159,7 @@ impl Instalments {
             self.book(&mut tx, &next, movement).await?;
         }
         if next.state.stage() == Stage::Paid {
-            schedule.plan = pay(&mut tx, schedule.plan, &next).await?;
+            schedule.plan = pay(&mut tx, &schedule, &next).await?;
         }
         let change = Change {
             kind: kind(next.state.stage()),
@@ -187,10 +187,11 @@ impl Instalments {
 /// Adds a booked payment to the locked plan. The sum is counted twice, by the plan and from the ledger.
 async fn pay(
     tx: &mut Tx,
-    plan: PaymentPlan,
+    schedule: &Schedule,
     instalment: &Instalment,
 ) -> Result<PaymentPlan, Error> {
-    let plan = plan.pay(instalment.amount, tx.now())?;
+    let plan = schedule.plan.clone();
+    let plan = plan.pay(instalment.amount, schedule.planned()?, tx.now())?;
     payment_plan::store::update(tx, &plan).await?;
     let booked = payment_plan::store::get(tx, &plan.convention).await?;
     if booked.as_ref() != Some(&plan) {
@@ -214,6 +215,7 @@ pub(crate) const fn kind(stage: Stage) -> &'static str {
         Stage::Certified => "instalment.certified",
         Stage::Ordered => "instalment.ordered",
         Stage::Paid => "instalment.paid",
+        Stage::Cancelled => "instalment.cancelled",
     }
 }
 

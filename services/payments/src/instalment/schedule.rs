@@ -1,12 +1,12 @@
 //! A plan with all its instalments: what one of them may do depends on the others.
 
-use nonrecours_kernel::{Blocker, InstalmentId};
+use nonrecours_kernel::{Blocker, InstalmentId, Money};
 
 use super::{
     Refusal,
     domain::{Command, Instalment, Kind, Stage, State, Step},
 };
-use crate::payment_plan::{Payee, PaymentPlan};
+use crate::payment_plan::{Cause, Mismatch, Payee, PaymentPlan};
 
 /// A plan, its instalments in their order, and who is paid (échéancier).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,16 +27,25 @@ impl Schedule {
             .find(|instalment| instalment.name.instalment == id)
     }
 
+    /// What the instalments make up, those that are cancelled left out.
+    pub fn planned(&self) -> Result<Money, Mismatch> {
+        let live = self.instalments.iter().filter(|one| one.is_live());
+        Money::sum(live.map(|one| one.amount)).ok_or(Mismatch::Terms)
+    }
+
     /// What stands in the way of the next step of an instalment, with who can lift it.
     ///
     /// Until it is ordered, what the convention has become: `CONVENTION_SUSPENDED`, `CONVENTION_TERMINATED`,
     /// `GRANT_REDUCED`. Not later: the order is with the accountant, a transfer made is a fact that the books must show,
     /// and what was not due is recovered. Of one that is PLANNED also `ACTIONS_NOT_COMPLETED` for a balance, and
-    /// `EARLIER_INSTALMENT_UNPAID` for each earlier one.
+    /// `EARLIER_INSTALMENT_UNPAID` for each earlier one. Of one that is CANCELLED why: `TERMS_AMENDED`, `GRANT_REDUCED`.
     pub fn blockers(&self, instalment: &Instalment) -> Vec<Blocker> {
-        let measures = match instalment.state.stage() {
-            Stage::Planned | Stage::Called | Stage::Certified => self.measures(instalment),
-            Stage::Ordered | Stage::Paid => return Vec::new(),
+        let measures = match instalment.state {
+            State::Planned | State::Called { .. } | State::Certified(_) => {
+                self.measures(instalment)
+            }
+            State::Ordered(_) | State::Paid(_) => return Vec::new(),
+            State::Cancelled { cause, .. } => return vec![self.cancelled(cause)],
         };
         if instalment.state != State::Planned {
             return measures;
@@ -58,6 +67,25 @@ impl Schedule {
             .filter_map(unpaid);
         let planned = actions.into_iter().chain(earlier);
         measures.into_iter().chain(planned).collect()
+    }
+
+    /// Why an instalment is cancelled.
+    fn cancelled(&self, cause: Cause) -> Blocker {
+        let convention = self.plan.convention.to_string();
+        match cause {
+            Cause::Amendment => Blocker::new(
+                "TERMS_AMENDED",
+                convention,
+                "An amendment has left nothing of this instalment: see the other instalments of the plan.",
+                "Un avenant n'a rien laissé à cette échéance : reportez-vous aux autres échéances du plan.",
+            ),
+            Cause::Decision => Blocker::new(
+                "GRANT_REDUCED",
+                convention,
+                "A decision that reduces the grant has left nothing of this instalment.",
+                "La décision qui réduit la subvention (art. 8) n'a rien laissé à cette échéance.",
+            ),
+        }
     }
 
     /// What formal notices and decisions (art. 7 and 8) put in the way of a payment.
@@ -107,6 +135,9 @@ impl Schedule {
         command: Command,
         step: Step,
     ) -> Result<Instalment, Refusal> {
+        if !instalment.is_live() {
+            return Err(Refusal::Cancelled(self.blockers(instalment)));
+        }
         let current = instalment.clone();
         let next = match command {
             Command::Call { reference, account } => current.call(reference, account, step),
@@ -143,7 +174,7 @@ fn unpaid(earlier: &Instalment) -> Option<Blocker> {
             "the transfer confirmed by the accountant",
             "la confirmation du virement par le comptable",
         ),
-        Stage::Paid => return None,
+        Stage::Paid | Stage::Cancelled => return None,
     };
     let (position, kind) = (earlier.position, earlier.kind.french());
     Some(Blocker::new(

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     BankAccount, Call, Certified, Instalment, Kind, Ordered, Paid, Schedule, Stage, State, Step,
 };
-use crate::payment_plan;
+use crate::payment_plan::{self, Cause};
 
 /// The plan of a convention with its instalments, locked until the end of the transaction. None when there is no plan.
 pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
@@ -26,7 +26,7 @@ pub async fn schedule(tx: &mut Tx, convention: &ConventionName) -> Result<Option
         return Ok(None);
     };
     let payee = payment_plan::store::payee(tx, convention.operator).await?;
-    // Twelve rows at most: a constraint bounds the positions.
+    // 99 rows at most: a constraint bounds the positions.
     let rows = sqlx::query_as!(
         Row,
         "SELECT instalment_id, position, kind, amount, state, iban, bic, holder,
@@ -34,7 +34,7 @@ pub async fn schedule(tx: &mut Tx, convention: &ConventionName) -> Result<Option
                 certification_actor, certification_actor_name, certification_time,
                 order_actor, order_actor_name, order_time,
                 confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
-                revision, create_time, update_time
+                cancel_cause, cancel_time, revision, create_time, update_time
          FROM instalment
          WHERE operator_id = $1 AND convention_id = $2
          ORDER BY position",
@@ -80,7 +80,7 @@ pub async fn insert(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the state of an instalment whose plan is locked.
+/// Writes the state and the amount of an instalment whose plan is locked.
 pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     let state = &instalment.state;
     let (account, call, paid) = (state.account(), state.call(), state.paid());
@@ -88,6 +88,10 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     let certified = state.certified().map(|state| &state.certification);
     let ordered = state.ordered().map(|state| &state.order);
     let confirmed = paid.map(|state| &state.confirmation);
+    let cancelled = match state {
+        State::Cancelled { cause, time } => Some((*cause, *time)),
+        _ => None,
+    };
     let actor = |step: Option<&Step>| step.map(|step| step.actor.clone());
     let actor_name = |step: Option<&Step>| step.map(|step| step.actor_name.clone());
     let time = |step: Option<&Step>| step.map(|step| step.time);
@@ -98,7 +102,7 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
              certification_actor = $12, certification_actor_name = $13, certification_time = $14,
              order_actor = $15, order_actor_name = $16, order_time = $17,
              confirmation_actor = $18, confirmation_actor_name = $19, confirmation_time = $20, transfer_date = $21,
-             revision = $22, update_time = $23
+             revision = $22, update_time = $23, amount = $24, cancel_cause = $25, cancel_time = $26
          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3",
         instalment.name.operator.uuid(),
         instalment.name.convention.uuid(),
@@ -122,7 +126,10 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
         time(confirmed),
         paid.map(|paid| paid.transfer_date),
         instalment.revision,
-        instalment.update_time
+        instalment.update_time,
+        instalment.amount.amount(),
+        cancelled.map(|(cause, _)| cause_code(cause)),
+        cancelled.map(|(_, time)| time)
     )
     .execute(tx.conn())
     .await?;
@@ -153,6 +160,8 @@ struct Row {
     confirmation_actor_name: Option<String>,
     confirmation_time: Option<OffsetDateTime>,
     transfer_date: Option<Date>,
+    cancel_cause: Option<String>,
+    cancel_time: Option<OffsetDateTime>,
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
@@ -167,9 +176,7 @@ impl Row {
                 convention: convention.convention,
                 instalment: InstalmentId::from_uuid(self.instalment_id),
             },
-            kind: [Kind::Advance, Kind::Interim, Kind::Balance]
-                .into_iter()
-                .find(|kind| kind_code(*kind) == self.kind)?,
+            kind: kind_of(&self.kind)?,
             position: self.position,
             amount: Money::try_from(self.amount).ok()?,
             revision: self.revision,
@@ -184,6 +191,12 @@ impl Row {
         let stage = self.state.as_str();
         if stage == stage_code(Stage::Planned) {
             return Some(State::Planned);
+        }
+        if stage == stage_code(Stage::Cancelled) {
+            return Some(State::Cancelled {
+                cause: cause_of(self.cancel_cause.as_deref()?)?,
+                time: self.cancel_time?,
+            });
         }
         let account = BankAccount {
             iban: self.iban?.parse().ok()?,
@@ -243,7 +256,15 @@ fn step(
     })
 }
 
-const fn kind_code(kind: Kind) -> &'static str {
+/// The kind that a code stands for.
+pub(crate) fn kind_of(code: &str) -> Option<Kind> {
+    [Kind::Advance, Kind::Interim, Kind::Balance]
+        .into_iter()
+        .find(|kind| kind_code(*kind) == code)
+}
+
+/// The code of a kind in the tables.
+pub(crate) const fn kind_code(kind: Kind) -> &'static str {
     match kind {
         Kind::Advance => "ADVANCE",
         Kind::Interim => "INTERIM",
@@ -258,5 +279,19 @@ const fn stage_code(stage: Stage) -> &'static str {
         Stage::Certified => "CERTIFIED",
         Stage::Ordered => "ORDERED",
         Stage::Paid => "PAID",
+        Stage::Cancelled => "CANCELLED",
+    }
+}
+
+fn cause_of(code: &str) -> Option<Cause> {
+    [Cause::Amendment, Cause::Decision]
+        .into_iter()
+        .find(|cause| cause_code(*cause) == code)
+}
+
+const fn cause_code(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Amendment => "AMENDMENT",
+        Cause::Decision => "DECISION",
     }
 }

@@ -8,7 +8,7 @@ use nonrecours_rpc::{
     etag,
 };
 
-use super::{BankAccount, Instalment, Kind, Schedule, Stage, Step};
+use super::{BankAccount, Instalment, Kind, Schedule, Stage, State, Step};
 
 /// An instalment as its readers see it, with what its schedule says of it.
 pub fn instalment(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment {
@@ -50,6 +50,10 @@ pub fn change(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment 
         create_time: Some(to_timestamp(instalment.create_time)),
         update_time: Some(to_timestamp(instalment.update_time)),
         etag: etag::of(instalment.revision),
+        cancel_time: match state {
+            State::Cancelled { time, .. } => Some(to_timestamp(*time)),
+            _ => None,
+        },
     }
 }
 
@@ -79,6 +83,7 @@ impl From<Stage> for wire::InstalmentState {
             Stage::Certified => Self::Certified,
             Stage::Ordered => Self::Ordered,
             Stage::Paid => Self::Paid,
+            Stage::Cancelled => Self::Cancelled,
         }
     }
 }

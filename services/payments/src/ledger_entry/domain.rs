@@ -23,17 +23,19 @@ pub enum Movement {
     Liquidation,
     /// The sum is paid: OPERATOR_PAYABLE debited, TREASURY credited.
     Payment,
+    /// The sum is not due after all: a liquidation the other way round.
+    Reversal,
 }
 
 impl Movement {
     /// Every movement.
-    pub const ALL: [Self; 2] = [Self::Liquidation, Self::Payment];
+    pub const ALL: [Self; 3] = [Self::Liquidation, Self::Payment, Self::Reversal];
 
     /// Account debited.
     pub const fn debit(self) -> Account {
         match self {
             Self::Liquidation => Account::GrantExpense,
-            Self::Payment => Account::OperatorPayable,
+            Self::Payment | Self::Reversal => Account::OperatorPayable,
         }
     }
 
@@ -42,6 +44,7 @@ impl Movement {
         match self {
             Self::Liquidation => Account::OperatorPayable,
             Self::Payment => Account::Treasury,
+            Self::Reversal => Account::GrantExpense,
         }
     }
 }
@@ -53,6 +56,8 @@ pub struct LedgerEntry {
     pub id: LedgerEntryId,
     /// Instalment it books.
     pub instalment: InstalmentName,
+    /// The revision of the instalment that it books: one entry a revision at most.
+    pub instalment_revision: i64,
     /// From which account to which.
     pub movement: Movement,
     /// Amount, positive.
@@ -77,16 +82,32 @@ impl LedgerEntry {
         let what = match movement {
             Movement::Liquidation => "Service fait certifié, somme due",
             Movement::Payment => "Virement à l'opérateur",
+            Movement::Reversal => "Certification annulée, écriture contrepassée",
         };
         let (kind, position) = (instalment.kind.french(), instalment.position);
         Self {
             id,
             instalment: instalment.name,
+            instalment_revision: instalment.revision,
             movement,
             amount: instalment.amount,
             label: format!("{what} : {kind} (échéance n° {position})"),
             actor: actor.to_owned(),
             book_time: now,
+        }
+    }
+
+    /// Takes back the liquidation of an instalment as it was certified; booked with the revision that comes after.
+    pub fn reverse(
+        id: LedgerEntryId,
+        certified: &Instalment,
+        actor: &str,
+        now: OffsetDateTime,
+    ) -> Self {
+        let entry = Self::book(id, certified, Movement::Reversal, actor, now);
+        Self {
+            instalment_revision: certified.revision + 1,
+            ..entry
         }
     }
 

@@ -62,6 +62,7 @@ impl From<LedgerEntry> for Wire {
             label: entry.label,
             actor: entry.actor,
             book_time: Some(to_timestamp(entry.book_time)),
+            instalment_revision: entry.instalment_revision,
         }
     }
 }

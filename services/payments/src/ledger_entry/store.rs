@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{Account, LedgerEntry, Movement};
 
-/// Writes an entry. The table's unique key refuses to book a step of an instalment twice.
+/// Writes an entry. The table's unique keys refuse to book a revision of an instalment twice, or its payment.
 pub async fn insert(tx: &mut Tx, entry: &LedgerEntry) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO ledger_entry (operator_id, convention_id, ledger_entry_id, instalment_id, debit, credit, amount,
-                                   label, actor, book_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                   label, actor, book_time, instalment_revision)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         entry.instalment.operator.uuid(),
         entry.instalment.convention.uuid(),
         entry.id.uuid(),
@@ -23,7 +23,8 @@ pub async fn insert(tx: &mut Tx, entry: &LedgerEntry) -> Result<(), Error> {
         entry.amount.amount(),
         entry.label,
         entry.actor,
-        entry.book_time
+        entry.book_time,
+        entry.instalment_revision
     )
     .execute(tx.conn())
     .await?;
@@ -39,7 +40,7 @@ pub async fn list(
 ) -> Result<Vec<LedgerEntry>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT ledger_entry_id, instalment_id, debit, credit, amount, label, actor, book_time
+        "SELECT ledger_entry_id, instalment_id, debit, credit, amount, label, actor, book_time, instalment_revision
          FROM ledger_entry
          WHERE operator_id = $1 AND convention_id = $2 AND ($3::uuid IS NULL OR ledger_entry_id > $3)
          ORDER BY ledger_entry_id
@@ -64,6 +65,7 @@ struct Row {
     label: String,
     actor: String,
     book_time: OffsetDateTime,
+    instalment_revision: i64,
 }
 
 impl Row {
@@ -79,6 +81,7 @@ impl Row {
                 convention: convention.convention,
                 instalment: InstalmentId::from_uuid(self.instalment_id),
             },
+            instalment_revision: self.instalment_revision,
             movement: movement.ok_or_else(damaged)?,
             amount: Money::try_from(self.amount).map_err(|_| damaged())?,
             label: self.label,

@@ -1,7 +1,11 @@
 //! Payment plans: how the grant of a convention in force is paid.
 
+mod agreement;
 mod domain;
+#[cfg(test)]
+mod learning;
 pub(crate) mod rpc;
 pub(crate) mod store;
 
-pub use domain::{Agreement, Learned, Measures, Mismatch, Payee, PaymentPlan, State};
+pub use agreement::{Agreement, Measures, Mismatch};
+pub use domain::{Cause, Learned, Payee, PaymentPlan, State};

@@ -1,11 +1,11 @@
 //! Plans over gRPC.
 
 use nonrecours_contracts::payments::{
-    GetPaymentPlanRequest, ListPaymentPlansRequest, ListPaymentPlansResponse, PaymentPlan as Wire,
-    PaymentPlanState,
+    GetPaymentPlanRequest, InstalmentKind, ListPaymentPlansRequest, ListPaymentPlansResponse,
+    PaymentPlan as Wire, PaymentPlanState, PaymentTerm,
     payment_plan_service_server::{PaymentPlanService, PaymentPlanServiceServer},
 };
-use nonrecours_kernel::{OperatorName, PaymentPlanName};
+use nonrecours_kernel::{Money, OperatorName, PaymentPlanName};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{
     Check, Failure, Page,
@@ -15,7 +15,7 @@ use nonrecours_rpc::{
 use tonic::{Request, Response, Status};
 
 use super::{PaymentPlan, State, store};
-use crate::error::Error;
+use crate::{error::Error, instalment::Kind};
 
 /// Parent of a list over every operator that the caller may see.
 const EVERY_OPERATOR: &str = "operators/-";
@@ -79,6 +79,10 @@ impl From<PaymentPlan> for Wire {
             State::Settled => PaymentPlanState::Settled,
         };
         let (due, to_recover) = (plan.due(), plan.to_recover());
+        let term = |&(kind, amount): &(Kind, Money)| PaymentTerm {
+            kind: InstalmentKind::from(kind).into(),
+            amount: Some(to_money(amount)),
+        };
         Self {
             name: plan.name().to_string(),
             convention: plan.convention.to_string(),
@@ -97,6 +101,7 @@ impl From<PaymentPlan> for Wire {
             terminated: plan.measures.terminated,
             due_amount: Some(to_money(due)),
             to_recover_amount: Some(to_money(to_recover)),
+            terms: plan.terms.iter().map(term).collect(),
         }
     }
 }

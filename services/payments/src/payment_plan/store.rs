@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Measures, Payee, PaymentPlan};
+use crate::instalment::store::{kind_code, kind_of};
 
 /// Locks the plan of a convention until the end of the transaction: the root of everything below the convention.
 /// False when there is none.
@@ -28,7 +29,7 @@ pub async fn get(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Paym
     sqlx::query_as!(
         Row,
         r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
+                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
                   convention_revision, revision, create_time, update_time,
                   (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
@@ -54,7 +55,7 @@ pub async fn list(
     sqlx::query_as!(
         Row,
         r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
+                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
                   convention_revision, revision, create_time, update_time,
                   (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
@@ -76,11 +77,13 @@ pub async fn list(
 
 /// Writes a new plan.
 pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
+    let (kinds, amounts) = terms(plan);
     sqlx::query!(
         "INSERT INTO payment_plan (operator_id, convention_id, convention_title, budget_year, grant_amount,
                                    advance_without_call, actions_completed, convention_revision, revision, create_time,
-                                   update_time, suspended, terminated, due_amount, claimed_amount)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                                   update_time, suspended, terminated, due_amount, claimed_amount, term_kinds,
+                                   term_amounts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
         plan.title,
@@ -95,7 +98,9 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         plan.measures.suspended,
         plan.measures.terminated,
         plan.measures.due.map(|due| due.amount()),
-        plan.measures.claimed.amount()
+        plan.measures.claimed.amount(),
+        &kinds as &[&str],
+        &amounts
     )
     .execute(tx.conn())
     .await?;
@@ -104,10 +109,12 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
 
 /// Writes what may change of a locked plan.
 pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
+    let (kinds, amounts) = terms(plan);
     sqlx::query!(
         "UPDATE payment_plan
          SET convention_title = $3, actions_completed = $4, convention_revision = $5, revision = $6, update_time = $7,
-             suspended = $8, terminated = $9, due_amount = $10, claimed_amount = $11
+             suspended = $8, terminated = $9, due_amount = $10, claimed_amount = $11, grant_amount = $12,
+             advance_without_call = $13, term_kinds = $14, term_amounts = $15
          WHERE operator_id = $1 AND convention_id = $2",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
@@ -119,11 +126,23 @@ pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         plan.measures.suspended,
         plan.measures.terminated,
         plan.measures.due.map(|due| due.amount()),
-        plan.measures.claimed.amount()
+        plan.measures.claimed.amount(),
+        plan.grant.amount(),
+        plan.advance_without_call,
+        &kinds as &[&str],
+        &amounts
     )
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// The terms of a plan as its columns hold them.
+fn terms(plan: &PaymentPlan) -> (Vec<&'static str>, Vec<Decimal>) {
+    let terms = plan.terms.iter();
+    terms
+        .map(|(kind, amount)| (kind_code(*kind), amount.amount()))
+        .unzip()
 }
 
 /// What is known of an operator; always there once it has a plan.
@@ -174,6 +193,8 @@ struct Row {
     convention_title: String,
     budget_year: i16,
     grant_amount: Decimal,
+    term_kinds: Vec<String>,
+    term_amounts: Vec<Decimal>,
     advance_without_call: bool,
     actions_completed: bool,
     suspended: bool,
@@ -201,6 +222,13 @@ impl TryFrom<Row> for PaymentPlan {
             title: row.convention_title,
             budget_year: BudgetYear::try_from(row.budget_year).map_err(damaged)?,
             grant: Money::try_from(row.grant_amount).map_err(damaged)?,
+            terms: row
+                .term_kinds
+                .iter()
+                .zip(row.term_amounts)
+                .map(|(kind, amount)| Some((kind_of(kind)?, Money::try_from(amount).ok()?)))
+                .collect::<Option<_>>()
+                .ok_or_else(|| Error::Damaged(format!("the terms of {convention}")))?,
             paid: Money::try_from(row.paid_amount).map_err(damaged)?,
             advance_without_call: row.advance_without_call,
             actions_completed: row.actions_completed,

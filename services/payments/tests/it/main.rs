@@ -1,12 +1,14 @@
 //! The whole service in process, over gRPC, on a real PostgreSQL; `conventions` is played by a scripted feed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod amendments;
 mod follow;
 mod instalment;
 mod interim;
 mod isolation;
 mod ledger_entry;
 mod measures;
+mod migrations;
 mod payment_plan;
 mod race;
 mod refusals;

@@ -122,7 +122,7 @@ async fn a_terminated_convention_pays_what_was_ordered_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_reduced_grant_is_never_exceeded_and_settles_when_it_is_paid() {
+async fn a_reduced_grant_leaves_what_is_due_and_settles_when_it_is_paid() {
     let world = World::start().await;
     let mut convention = world.convention(world.operator());
     let agreed = world.learned(&convention).await;
@@ -131,12 +131,12 @@ async fn a_reduced_grant_is_never_exceeded_and_settles_when_it_is_paid() {
     convention.reduced_amount = Some(euros(1_000_000));
     convention.due_amount = Some(euros(1_000_000));
     told(&world, &mut convention).await;
-    assert_eq!(
-        blocked(world.call(call(&agreed.balance.name)).await),
-        because("CALL_BLOCKED", &["GRANT_REDUCED"])
-    );
+    let called = world.call(call(&agreed.balance.name)).await.unwrap();
+    assert_eq!(called.amount, Some(euros(80_000)));
     let plan = world.plan(&agreed.convention).await;
     assert_eq!(plan.state(), PaymentPlanState::Open);
+    // The terms of the convention are what they were.
+    assert_eq!(plan.terms[1].amount, Some(euros(230_000)));
 
     convention.reduced_amount = Some(euros(900_000));
     convention.due_amount = Some(euros(900_000));
@@ -144,4 +144,20 @@ async fn a_reduced_grant_is_never_exceeded_and_settles_when_it_is_paid() {
     let plan = world.plan(&agreed.convention).await;
     assert_eq!(plan.state(), PaymentPlanState::Settled);
     assert_eq!(plan.to_recover_amount, Some(euros(20_000)));
+    assert_eq!(
+        blocked(world.certify(certify(&agreed.balance.name)).await),
+        because("INSTALMENT_CANCELLED", &["GRANT_REDUCED"])
+    );
+
+    // A later decision may leave more again.
+    convention.reduced_amount = Some(euros(1_100_000));
+    convention.due_amount = Some(euros(1_100_000));
+    told(&world, &mut convention).await;
+    let further = world.schedule(&agreed.convention).await.pop().unwrap();
+    assert_eq!(further.position, 3);
+    world.advance(&further.name, 4).await;
+    let plan = world.plan(&agreed.convention).await;
+    assert_eq!(plan.paid_amount, Some(euros(1_100_000)));
+    assert_eq!(plan.state(), PaymentPlanState::Settled);
+    assert_eq!(plan.to_recover_amount, Some(euros(0)));
 }

@@ -1,7 +1,8 @@
 //! Reading plans.
 
 use nonrecours_contracts::payments::{
-    GetPaymentPlanRequest, ListPaymentPlansRequest, PaymentPlan, PaymentPlanState,
+    GetPaymentPlanRequest, InstalmentKind, ListPaymentPlansRequest, PaymentPlan, PaymentPlanState,
+    PaymentTerm,
 };
 use nonrecours_kernel::{ConventionName, OperatorName};
 use tonic::Status;
@@ -58,6 +59,16 @@ async fn a_plan_is_read() {
             terminated: false,
             due_amount: Some(euros(1_150_000)),
             to_recover_amount: Some(euros(0)),
+            terms: vec![
+                PaymentTerm {
+                    kind: InstalmentKind::Advance.into(),
+                    amount: Some(euros(920_000)),
+                },
+                PaymentTerm {
+                    kind: InstalmentKind::Balance.into(),
+                    amount: Some(euros(230_000)),
+                },
+            ],
         }
     );
     assert!(plan.create_time.is_some());

@@ -53,7 +53,10 @@ async fn the_state_machine_holds_in_the_database_too() {
             "instalment_separation_of_duties",
         ),
         ("amount = 0", "instalment_amount_check"),
-        ("position = 13", "instalment_position_check"),
+        ("position = 100", "instalment_position_check"),
+        ("state = 'CANCELLED'", "instalment_"),
+        ("cancel_cause = 'AMENDMENT'", "instalment_cancellation"),
+        ("cancel_cause = 'MOOD'", "instalment_cancel_cause_check"),
         (
             "position = 2",
             "instalment_operator_id_convention_id_position_key",
@@ -71,14 +74,18 @@ async fn the_books_are_written_once_and_never_changed() {
     let agreed = world.agreed().await;
     world.advance(&agreed.advance.name, 4).await;
     let owner = world.db.owner().await;
-    let again = "INSERT INTO ledger_entry
-                 SELECT operator_id, convention_id, gen_random_uuid(), instalment_id, debit, credit, amount, label,
-                        actor, book_time
-                 FROM ledger_entry WHERE credit = 'TREASURY'";
-    assert_eq!(
-        broken(&owner, again).await,
-        "ledger_entry_operator_id_convention_id_instalment_id_debit__key"
-    );
+    for (revision, constraint) in [
+        ("instalment_revision", "ledger_entry_revision_key"),
+        ("instalment_revision + 1", "ledger_entry_payment_key"),
+    ] {
+        let again = format!(
+            "INSERT INTO ledger_entry
+             SELECT operator_id, convention_id, gen_random_uuid(), instalment_id, debit, credit, amount, label, actor,
+                    book_time, {revision}
+             FROM ledger_entry WHERE credit = 'TREASURY'"
+        );
+        assert_eq!(broken(&owner, &again).await, constraint);
+    }
     let to_itself = "UPDATE ledger_entry SET debit = credit";
     assert_eq!(broken(&owner, to_itself).await, "ledger_entry_movement");
 
@@ -88,8 +95,9 @@ async fn the_books_are_written_once_and_never_changed() {
         "DELETE FROM ledger_entry",
         "DELETE FROM instalment",
         "DELETE FROM payment_plan",
-        "UPDATE instalment SET amount = amount + 1",
-        "UPDATE payment_plan SET grant_amount = grant_amount + 1",
+        "UPDATE ledger_entry SET instalment_revision = 9",
+        "UPDATE instalment SET position = 9",
+        "UPDATE payment_plan SET budget_year = 2026",
         "TRUNCATE ledger_entry",
     ] {
         assert_eq!(broken(&app, sql).await, "42501", "{sql}");

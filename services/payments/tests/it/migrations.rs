@@ -1,0 +1,138 @@
+//! A database of an earlier version, with data, brought to this one.
+
+use std::borrow::Cow;
+
+use nonrecours_payments::MIGRATOR;
+use nonrecours_testkit::{TestDb, clock};
+use sqlx::{AssertSqlSafe, PgPool, Row as _, migrate::Migrator};
+
+/// A plan with its advance paid after a call and its balance called, another with its advance certified without a call.
+const FIRST_DATA: &str = "
+    INSERT INTO operator
+    VALUES ('01980000-0000-7000-8000-000000000001', 'Commune de Dainville', '216202630', true, 1, '2025-09-25T16:00Z');
+    INSERT INTO payment_plan (operator_id, convention_id, convention_title, budget_year, grant_amount,
+        advance_without_call, actions_completed, convention_revision, revision, create_time, update_time)
+    VALUES ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002', 'Convention 2025', 2025,
+            11500, false, true, 9, 3, '2025-10-07T09:00Z', '2025-12-20T09:00Z'),
+           ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000003', 'Convention bis', 2025,
+            100, true, false, 7, 1, '2025-10-07T09:00Z', '2025-10-07T09:00Z');
+    INSERT INTO instalment (operator_id, convention_id, instalment_id, position, kind, amount, state, iban, bic, holder,
+        call_reference, call_actor, call_actor_name, call_time,
+        certification_actor, certification_actor_name, certification_time, order_actor, order_actor_name, order_time,
+        confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
+        revision, create_time, update_time)
+    VALUES ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002',
+            '01980000-0000-7000-8000-000000000011', 1, 'ADVANCE', 9200, 'PAID', 'FR903000100152D620000000041',
+            'BDFEFRPPCCT', 'Commune', '2025-114', 'a', 'A', '2025-10-07T09:00Z', 'b', 'B', '2025-10-07T09:00Z',
+            'c', 'C', '2025-10-07T09:00Z', 'd', 'D', '2025-10-07T09:00Z', '2025-10-07', 5, '2025-10-07T09:00Z',
+            '2025-10-07T09:00Z'),
+           ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002',
+            '01980000-0000-7000-8000-000000000012', 2, 'BALANCE', 2300, 'CALLED', 'FR903000100152D620000000041',
+            'BDFEFRPPCCT', 'Commune', '2025-120', 'a', 'A', '2025-12-20T09:00Z', NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, 2, '2025-10-07T09:00Z', '2025-12-20T09:00Z'),
+           ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000003',
+            '01980000-0000-7000-8000-000000000013', 1, 'ADVANCE', 100, 'CERTIFIED', 'FR903000100152D620000000041',
+            'BDFEFRPPCCT', 'Commune', NULL, NULL, NULL, NULL, 'b', 'B', '2025-10-07T09:00Z',
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, 2, '2025-10-07T09:00Z', '2025-10-07T09:00Z');
+    INSERT INTO ledger_entry (operator_id, convention_id, ledger_entry_id, instalment_id, debit, credit, amount, label,
+        actor, book_time)
+    VALUES ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002',
+            '01980000-0000-7000-8000-000000000021', '01980000-0000-7000-8000-000000000011', 'GRANT_EXPENSE',
+            'OPERATOR_PAYABLE', 9200, 'x', 'b', '2025-10-07T09:00Z'),
+           ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002',
+            '01980000-0000-7000-8000-000000000022', '01980000-0000-7000-8000-000000000011', 'OPERATOR_PAYABLE',
+            'TREASURY', 9200, 'x', 'd', '2025-10-07T09:00Z'),
+           ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000003',
+            '01980000-0000-7000-8000-000000000023', '01980000-0000-7000-8000-000000000013', 'GRANT_EXPENSE',
+            'OPERATOR_PAYABLE', 100, 'x', 'b', '2025-10-07T09:00Z')";
+
+/// What a decision of before the terms were followed had left of the first plan.
+const REDUCED: &str = "
+    UPDATE payment_plan SET suspended = true, due_amount = 10000, claimed_amount = 500, revision = 4
+    WHERE grant_amount = 11500";
+
+/// A database of this name, as the migrations up to this one make it.
+async fn at(name: &'static str, version: i64) -> (TestDb, PgPool) {
+    let until = MIGRATOR
+        .iter()
+        .filter(|migration| migration.version <= version);
+    let until = Migrator {
+        migrations: Cow::Owned(until.cloned().collect()),
+        table_name: MIGRATOR.table_name.clone(),
+        ..Migrator::DEFAULT
+    };
+    let db = TestDb::create(name, &until).await;
+    let owner = db.owner().await;
+    sqlx::raw_sql(FIRST_DATA).execute(&owner).await.unwrap();
+    (db, owner)
+}
+
+async fn migrate(db: &TestDb) {
+    nonrecours_pg::migrate(db.owner_url(), &MIGRATOR, &clock())
+        .await
+        .unwrap();
+}
+
+async fn texts(pool: &PgPool, sql: &str) -> Vec<String> {
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await;
+    rows.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+async fn broken(pool: &PgPool, sql: &str) -> Option<String> {
+    let error = sqlx::query(AssertSqlSafe(sql)).execute(pool).await;
+    let error = error.expect_err(sql).into_database_error().unwrap();
+    error.constraint().map(ToOwned::to_owned)
+}
+
+#[tokio::test]
+async fn plans_of_the_first_version_have_no_measures_and_go_on() {
+    let (db, owner) = at("measures", 1).await;
+    migrate(&db).await;
+    let measures = "SELECT concat_ws(' ', suspended, terminated, due_amount IS NULL, claimed_amount, grant_amount, revision)
+                    FROM payment_plan ORDER BY convention_id";
+    assert_eq!(
+        texts(&owner, measures).await,
+        ["f f t 0.00 11500.00 3", "f f t 0.00 100.00 1"]
+    );
+    let negative = "UPDATE payment_plan SET due_amount = -1";
+    assert_eq!(
+        broken(&owner, negative).await.as_deref(),
+        Some("payment_plan_due_amount_check")
+    );
+}
+
+#[tokio::test]
+async fn the_instalments_of_before_are_the_terms_and_each_entry_finds_its_revision() {
+    let (db, owner) = at("terms", 5).await;
+    sqlx::query(REDUCED).execute(&owner).await.unwrap();
+    migrate(&db).await;
+    let terms =
+        "SELECT concat_ws(' ', suspended, due_amount, claimed_amount, term_kinds, term_amounts)
+                 FROM payment_plan ORDER BY convention_id";
+    assert_eq!(
+        texts(&owner, terms).await,
+        [
+            "t 10000.00 500.00 {ADVANCE,BALANCE} {9200.00,2300.00}",
+            "f 0.00 {ADVANCE} {100.00}"
+        ]
+    );
+    let booked = "SELECT concat_ws(' ', credit, amount, instalment_revision) FROM ledger_entry ORDER BY ledger_entry_id";
+    assert_eq!(
+        texts(&owner, booked).await,
+        [
+            "OPERATOR_PAYABLE 9200.00 3",
+            "TREASURY 9200.00 5",
+            "OPERATOR_PAYABLE 100.00 2"
+        ]
+    );
+    let instalments =
+        "SELECT concat_ws(' ', state, amount, cancel_cause) FROM instalment ORDER BY instalment_id";
+    assert_eq!(
+        texts(&owner, instalments).await,
+        ["PAID 9200.00", "CALLED 2300.00", "CERTIFIED 100.00"]
+    );
+    // And the state machine is the new one.
+    let cancelled = "UPDATE instalment SET state = 'CANCELLED' WHERE state = 'CERTIFIED'";
+    let constraint = broken(&owner, cancelled).await.unwrap();
+    assert!(constraint.starts_with("instalment_"), "{constraint}");
+}
