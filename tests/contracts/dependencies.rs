@@ -32,7 +32,10 @@ const PACKAGES: [Package; 15] = [
     package("host", &["feed", "kernel", "pg", "rpc"]),
     package("conventions", SHARED),
     package("followup", SHARED),
-    package("payments", SHARED),
+    package(
+        "payments",
+        &["contracts", "feed", "host", "kernel", "pes", "pg", "rpc"],
+    ),
     package(
         "testkit",
         &[

@@ -9,7 +9,11 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 4] = [
+const NO_RESOURCE: [(&str, &str); 5] = [
+    (
+        "nonrecours.payments.v1.SlipService.ExportSlip",
+        "the file of a slip, which has the slip's name",
+    ),
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",
         "a file drawn from what is stored, which has no name of its own",

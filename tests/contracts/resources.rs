@@ -15,10 +15,16 @@ use crate::{
 const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
 /// Resources that never change.
-const APPEND_ONLY: [(&str, &str); 1] = [(
-    "nonrecours.payments.v1.LedgerEntry",
-    "an entry of the books is written once (book_time says when) and never changed, so it has no version",
-)];
+const APPEND_ONLY: [(&str, &str); 2] = [
+    (
+        "nonrecours.payments.v1.LedgerEntry",
+        "an entry of the books is written once (book_time says when) and never changed, so it has no version",
+    ),
+    (
+        "nonrecours.payments.v1.ReturnFile",
+        "what a file did is written once and never changed, so it has no version",
+    ),
+];
 
 #[test]
 fn every_resource_has_a_name_that_identifies_it() {

@@ -28,7 +28,11 @@ use nonrecours_contracts::{
     payments::{
         instalment_service_client::InstalmentServiceClient,
         ledger_service_client::LedgerServiceClient,
+        payment_difference_service_client::PaymentDifferenceServiceClient,
         payment_plan_service_client::PaymentPlanServiceClient,
+        posting_codes_service_client::PostingCodesServiceClient,
+        return_file_service_client::ReturnFileServiceClient,
+        slip_service_client::SlipServiceClient,
     },
 };
 use nonrecours_rpc::{
@@ -116,6 +120,10 @@ clients! {
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     ledger: LedgerServiceClient on payments;
+    posting_codes: PostingCodesServiceClient on payments;
+    slips: SlipServiceClient on payments;
+    return_files: ReturnFileServiceClient on payments;
+    payment_differences: PaymentDifferenceServiceClient on payments;
     payments_feed: ChangeFeedServiceClient on payments;
 }
 

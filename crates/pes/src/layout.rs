@@ -66,9 +66,9 @@ pub(crate) enum Content {
     Value(Format),
 }
 
-/// What a value may be.
+/// What a value of a flow may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// One of these.
     Code(&'static [&'static str]),
     /// At most so many characters, not blank.
@@ -79,11 +79,15 @@ pub(crate) enum Format {
     Digits(usize, usize),
     /// `2025-09-25`.
     Day,
+    /// A budget year.
     Year,
     /// Above zero, with two decimals.
     Amount,
+    /// Fourteen digits, keys checked.
     Siret,
+    /// Compact, keys checked.
     Iban,
+    /// Compact.
     Bic,
 }
 
@@ -98,8 +102,9 @@ impl Times {
 }
 
 impl Format {
-    /// Refuses a value that has another format.
-    pub(crate) fn check(self, value: &str) -> Result<(), Invalid> {
+    /// Refuses a value that has another format, with `CODE`, `LENGTH`, `WORD`, `DIGITS`, `AMOUNT`, `COMPACT`, or the reason of
+    /// its type.
+    pub fn check(self, value: &str) -> Result<(), Invalid> {
         match self {
             Self::Code(codes) => expect(codes.contains(&value), || {
                 Invalid::new(

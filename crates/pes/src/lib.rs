@@ -23,13 +23,13 @@ pub use aller::{
 pub use fault::{Fault, Problem};
 pub use latin::{Unrepresentable, transliterate};
 pub use layout::{
-    CATEGORIES, LEGAL_NATURES, MAX_ADDRESS_LINE, MAX_BUDGET_CODE, MAX_COLLECTIVITY_CODE,
+    CATEGORIES, Format, LEGAL_NATURES, MAX_ADDRESS_LINE, MAX_BUDGET_CODE, MAX_COLLECTIVITY_CODE,
     MAX_DOCUMENT_ID, MAX_DOCUMENT_NAME, MAX_FILE_NAME, MAX_FUNCTION, MAX_HOLDER, MAX_LABEL,
     MAX_NAME, MAX_NATURE, MAX_OBJECT, MAX_PIECE_ID, MAX_SLIP_NUMBER, NAMESPACE, POSTING_OFFICE,
 };
 pub use returns::{
-    Anomaly, Header, Item, MAX_REMARKS, MAX_RETURN_ITEMS, PieceRef, PieceState, Returns, SlipRef,
-    Verdict,
+    Anomaly, Header, Item, MAX_REMARKS, MAX_RETURN_ITEMS, PieceRef, PieceState, ReturnKind,
+    Returns, SlipRef, Verdict,
 };
 pub use scanner::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_TOKEN, MAX_VALUE};
 pub use validate::{MAX_VIOLATIONS, validate};

@@ -14,6 +14,15 @@ pub const MAX_RETURN_ITEMS: usize = 500_000;
 /// Most remarks kept of one order; the rest of them are in the file.
 pub const MAX_REMARKS: usize = 20;
 
+/// Kind of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReturnKind {
+    /// `PES_ACQUIT`: the flow was received.
+    Acknowledgement,
+    /// `PES_Retour`: what was made of each order.
+    Return,
+}
+
 /// What a file is about. Every part may be absent but the kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
@@ -123,19 +132,13 @@ pub enum Item {
 /// the file or at its first fault. Elements that say nothing of this are passed over.
 pub struct Returns<R> {
     scanner: Scanner<R>,
-    kind: Option<Kind>,
+    kind: Option<ReturnKind>,
     header: Header,
     slip: Slip,
     piece: Piece,
     payment: Payment,
     given: usize,
     ended: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Acknowledgement,
-    Return,
 }
 
 #[derive(Default)]
@@ -181,6 +184,11 @@ impl<R: BufRead> Returns<R> {
         &self.header
     }
 
+    /// The kind of the file, once its first statement or its end has come.
+    pub const fn kind(&self) -> Option<ReturnKind> {
+        self.kind
+    }
+
     fn advance(&mut self) -> Result<Option<Item>, Fault> {
         while let Some(token) = self.scanner.next()? {
             let item = match token {
@@ -203,17 +211,19 @@ impl<R: BufRead> Returns<R> {
     fn open(&mut self, open: Open) -> Result<(), Problem> {
         if self.scanner.path().len() == 1 {
             self.kind = Some(match open.name.as_str() {
-                "PES_ACQUIT" => Kind::Acknowledgement,
-                "PES_Retour" => Kind::Return,
+                "PES_ACQUIT" => ReturnKind::Acknowledgement,
+                "PES_Retour" => ReturnKind::Return,
                 _ => return Err(Problem::Unknown),
             });
             return Ok(());
         }
         match (self.kind, open.name.as_str()) {
-            (Some(Kind::Acknowledgement), "ElementACQUIT") | (Some(Kind::Return), "Bordereau") => {
+            (Some(ReturnKind::Acknowledgement), "ElementACQUIT")
+            | (Some(ReturnKind::Return), "Bordereau") => {
                 self.slip = Slip::default();
             }
-            (Some(Kind::Acknowledgement), "DetailPiece") | (Some(Kind::Return), "Piece") => {
+            (Some(ReturnKind::Acknowledgement), "DetailPiece")
+            | (Some(ReturnKind::Return), "Piece") => {
                 self.piece = Piece::default();
             }
             (_, "DetailLigne" | "LigneDePiece") => {
@@ -247,7 +257,7 @@ impl<R: BufRead> Returns<R> {
             "DtePay" => self.payment.date = Some(known(parse_date(&value))?),
             "MtPay" => self.payment.amount = Some(known(Money::parse(&value))?),
             _ => {
-                let about_piece = self.within("BlocPiece") && self.kind == Some(Kind::Return);
+                let about_piece = self.within("BlocPiece") && self.kind == Some(ReturnKind::Return);
                 if about_piece && self.piece.remarks.len() < MAX_REMARKS {
                     self.piece.remarks.push((name.to_owned(), value));
                 }
@@ -273,7 +283,7 @@ impl<R: BufRead> Returns<R> {
 
     fn close(&mut self, name: &str) -> Result<Option<Item>, Problem> {
         match (self.kind, name) {
-            (Some(Kind::Acknowledgement), "Erreur") if self.within("DetailPiece") => {
+            (Some(ReturnKind::Acknowledgement), "Erreur") if self.within("DetailPiece") => {
                 let anomaly = self.piece.anomaly.take().ok_or(Problem::Incomplete)?;
                 let line = if self.within("DetailLigne") {
                     Some(self.piece.line.clone().ok_or(Problem::Incomplete)?)
@@ -286,7 +296,7 @@ impl<R: BufRead> Returns<R> {
                     anomaly,
                 }))
             }
-            (Some(Kind::Acknowledgement), "ElementACQUIT") => {
+            (Some(ReturnKind::Acknowledgement), "ElementACQUIT") => {
                 let slip = std::mem::take(&mut self.slip);
                 let verdict = match slip.accepted.ok_or(Problem::Incomplete)? {
                     true => Verdict::Accepted,
@@ -302,7 +312,7 @@ impl<R: BufRead> Returns<R> {
                 };
                 Ok(Some(Item::Acknowledged { slip, verdict }))
             }
-            (Some(Kind::Return), "BlocPiece") => {
+            (Some(ReturnKind::Return), "BlocPiece") => {
                 let Some(state) = self.piece.state.take() else {
                     return Ok(None);
                 };
@@ -312,7 +322,7 @@ impl<R: BufRead> Returns<R> {
                     remarks: std::mem::take(&mut self.piece.remarks),
                 }))
             }
-            (Some(Kind::Return), "PaiementEmargement") => Ok(Some(Item::Paid {
+            (Some(ReturnKind::Return), "PaiementEmargement") => Ok(Some(Item::Paid {
                 piece: self.piece_ref()?,
                 line: self.piece.line.clone(),
                 date: self.payment.date.ok_or(Problem::Incomplete)?,

@@ -202,11 +202,12 @@ impl<R: BufRead> Scanner<R> {
     fn value(&self, raw: &[u8]) -> Result<String, Problem> {
         let text = self.decode(raw)?;
         let value = unescape_with(&text, resolve_xml_entity).map_err(|_| Problem::Entity)?;
-        if value.chars().count() > MAX_VALUE {
+        // Fewer bytes have no more characters.
+        if value.len() > MAX_VALUE && value.chars().count() > MAX_VALUE {
             return Err(Problem::ValueTooLong);
         }
-        let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-        if value.chars().any(control) {
+        let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+        if value.bytes().any(control) {
             return Err(Problem::Malformed);
         }
         Ok(value.into_owned())
@@ -214,9 +215,9 @@ impl<R: BufRead> Scanner<R> {
 
     fn decode(&self, raw: &[u8]) -> Result<String, Problem> {
         match self.charset {
-            Charset::Utf8 => std::str::from_utf8(raw)
-                .map(str::to_owned)
-                .map_err(|_| Problem::Encoding),
+            // Most of a flow is ASCII, the same in all three.
+            _ if raw.is_ascii() => utf8(raw),
+            Charset::Utf8 => utf8(raw),
             Charset::Latin1 => Ok(raw.iter().map(|byte| char::from(*byte)).collect()),
             Charset::Latin9 => Ok(raw.iter().map(|byte| latin9(*byte)).collect()),
         }
@@ -249,6 +250,11 @@ fn charset(declaration: &BytesDecl<'_>) -> Result<Charset, Problem> {
         b"UTF-8" => Ok(Charset::Utf8),
         _ => Err(Problem::Encoding),
     }
+}
+
+fn utf8(raw: &[u8]) -> Result<String, Problem> {
+    let text = std::str::from_utf8(raw).map_err(|_| Problem::Encoding)?;
+    Ok(text.to_owned())
 }
 
 /// ISO-8859-15: ISO-8859-1 but for eight characters.
