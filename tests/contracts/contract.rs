@@ -52,9 +52,11 @@ pub fn is_ours(message: &MessageDescriptor) -> bool {
 /// True for an rpc that changes nothing, or (pushing in a stream) repeats harmlessly by the content it carries.
 pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
     let name = method.name();
-    ["Check", "Export", "Get", "List", "Pull", "Push"]
-        .iter()
-        .any(|verb| name.starts_with(verb))
+    [
+        "Check", "Explain", "Export", "Get", "List", "Pull", "Push", "Verify",
+    ]
+    .iter()
+    .any(|verb| name.starts_with(verb))
 }
 
 /// What the contract says of a field; empty when it says nothing.

@@ -9,7 +9,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 5] = [
+const NO_RESOURCE: [(&str, &str); 8] = [
     (
         "nonrecours.payments.v1.SlipService.ExportSlip",
         "the file of a slip, which has the slip's name",
@@ -29,6 +29,18 @@ const NO_RESOURCE: [(&str, &str); 5] = [
     (
         "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",
         "validators: what is checked is not stored, so it has no name",
+    ),
+    (
+        "nonrecours.payments.v1.PaymentPlanService.GetStatementOfPayments",
+        "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.payments.v1.ExplanationService.ExplainInstalments",
+        "a page of explanations: nothing of them is stored, so they have no name",
+    ),
+    (
+        "nonrecours.payments.v1.LedgerService.VerifyLedger",
+        "a page of calculations: nothing of them is stored, so they have no name",
     ),
 ];
 

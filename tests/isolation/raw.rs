@@ -127,9 +127,12 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     let convention = format!("{operator}/conventions/{ID}");
     if matches!(
         method.name(),
-        "PushRecords" | "GetIndicators" | "ListHistory"
+        "PushRecords" | "GetIndicators" | "ListHistory" | "ExplainInstalments" | "VerifyLedger"
     ) {
         return Some(convention);
+    }
+    if method.name() == "GetStatementOfPayments" {
+        return Some(format!("{convention}/paymentPlan"));
     }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {

@@ -26,6 +26,7 @@ use nonrecours_contracts::{
         indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
     },
     payments::{
+        explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
         ledger_service_client::LedgerServiceClient,
         payment_difference_service_client::PaymentDifferenceServiceClient,
@@ -119,6 +120,7 @@ clients! {
     indicators: IndicatorServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
+    explanations: ExplanationServiceClient on payments;
     ledger: LedgerServiceClient on payments;
     posting_codes: PostingCodesServiceClient on payments;
     slips: SlipServiceClient on payments;

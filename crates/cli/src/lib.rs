@@ -7,6 +7,7 @@ pub mod demo;
 pub mod example;
 pub mod issuer;
 pub mod journey;
+pub mod payments;
 pub mod print;
 pub mod programme;
 pub mod state;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use nonrecours_cli::{
     ask,
     check::{self, CheckedKind},
-    demo, issuer, programme,
+    demo, issuer, payments, programme,
     state::{DEFAULT_STATE, State},
     up,
 };
@@ -75,6 +75,26 @@ enum Command {
         /// Last day looked at, e.g. 2026-01-31; otherwise three months from today.
         #[arg(long)]
         until: Option<String>,
+    },
+    /// Show what instalments wait for: who is awaited, what stands in the way, by which rule, who can lift it.
+    Why {
+        /// `operators/{operator}`, a convention of it, one instalment, or `operators/-` for all.
+        #[arg(default_value = "operators/-")]
+        parent: String,
+        /// Also those that are paid or cancelled.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show what was paid under a convention and what is due (état des sommes versées).
+    Statement {
+        /// `operators/{operator}/conventions/{convention}`.
+        convention: String,
+    },
+    /// Recompute the books from their entries and compare every figure. Fails when one differs.
+    Verify {
+        /// `operators/{operator}`, a convention of it, or `operators/-` for all.
+        #[arg(default_value = "operators/-")]
+        parent: String,
     },
     /// Show what all operators of a programme did and spent in a budget year.
     RollUp {
@@ -157,6 +177,15 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::Agenda { parent, until } => {
             programme::agenda(&State::read(&cli.state)?, &parent, until.as_deref()).await
+        }
+        Command::Why { parent, all } => {
+            payments::why(&State::read(&cli.state)?, &parent, all).await
+        }
+        Command::Statement { convention } => {
+            payments::statement(&State::read(&cli.state)?, &convention).await
+        }
+        Command::Verify { parent } => {
+            return payments::verify(&State::read(&cli.state)?, &parent).await;
         }
         Command::RollUp { programme, year } => {
             programme::roll_up(&State::read(&cli.state)?, &programme, year).await

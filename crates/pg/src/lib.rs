@@ -16,6 +16,6 @@ pub use cursor::Cursor;
 pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
 pub use error::Error;
 pub use migrate::{MigrateError, migrate};
-pub use outbox::{Change, Entry, Recorded};
+pub use outbox::{Change, Entry, Event, Recorded};
 pub use replay::REPLAY_RETENTION;
 pub use tx::Tx;

@@ -186,6 +186,53 @@ impl Tx {
         .await?;
         rows.into_iter().map(Recorded::try_from).collect()
     }
+
+    /// What happened to each of these resources, in the order of its insertion: the last `each` events of every one, in one
+    /// statement. A resource comes with its operator, `None` for what belongs to no operator.
+    pub async fn events(
+        &mut self,
+        resources: &[(Option<OperatorId>, String)],
+        each: i64,
+    ) -> Result<Vec<Event>, Error> {
+        let owners: Vec<Uuid> = resources.iter().map(|(of, _)| owner(*of)).collect();
+        let names: Vec<&str> = resources.iter().map(|(_, name)| name.as_str()).collect();
+        let events = sqlx::query_as!(
+            Event,
+            "SELECT event.resource, event.revision, event.kind, event.actor, event.occur_time, event.why
+             FROM UNNEST($1::uuid[], $2::text[]) AS wanted (operator_id, resource)
+                  CROSS JOIN LATERAL (
+                      SELECT outbox.resource, revision, kind, actor, occur_time, why, position
+                      FROM outbox
+                      WHERE outbox.operator_id = wanted.operator_id AND outbox.resource = wanted.resource
+                      ORDER BY position DESC
+                      LIMIT $3
+                  ) AS event
+             ORDER BY event.position",
+            &owners,
+            &names as &[&str],
+            each
+        )
+        .fetch_all(self.conn())
+        .await?;
+        Ok(events)
+    }
+}
+
+/// Something that happened to a resource, without the state it left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Resource name.
+    pub resource: String,
+    /// Revision that it left.
+    pub revision: i64,
+    /// What happened.
+    pub kind: String,
+    /// Who did it.
+    pub actor: String,
+    /// When.
+    pub occur_time: OffsetDateTime,
+    /// Why; empty: the step carries no reason.
+    pub why: String,
 }
 
 /// A row of the outbox as it is read.

@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod explanation;
 mod follow;
 mod instalment;
 mod ledger_entry;
@@ -62,6 +63,7 @@ pub async fn serve(
                 db.clone(),
                 ids,
             ))
+            .add(explanation::rpc::Explanations::server(db.clone()))
             .add(ledger_entry::rpc::Ledger::server(db))
     })
     .await

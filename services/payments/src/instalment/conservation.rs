@@ -12,8 +12,11 @@ use super::{
     *,
 };
 use crate::{
-    ledger_entry::{Account, LedgerEntry, Movement},
-    payment_plan::{Agreement, Learned, Mismatch, State as PlanState},
+    ledger_entry::{
+        Account, LedgerEntry, Movement,
+        verify::{Booked, Verification},
+    },
+    payment_plan::{Agreement, Learned, Mismatch, State as PlanState, statement::Statement},
 };
 
 /// One thing that may happen, sensible or not.
@@ -291,7 +294,19 @@ impl Played {
         prop_assert!(paid <= plan.grant.cents() + plan.to_recover().cents());
         prop_assert!(paid <= due_or_ordered);
         prop_assert!(plan.to_recover() <= plan.paid);
+        let statement = Statement::of(&self.schedule).unwrap();
+        prop_assert_eq!(
+            statement
+                .payments
+                .iter()
+                .map(|(one, _)| one.amount.cents())
+                .sum::<i64>(),
+            paid
+        );
+        prop_assert!(statement.due <= statement.remaining);
         if !plan.measures.terminated {
+            let stated = statement.paid.checked_add(statement.remaining);
+            prop_assert_eq!(stated, self.schedule.planned().ok());
             let settled = plan.state() == PlanState::Settled;
             prop_assert!(!settled || self.sum(Stage::Planned) == ordered);
             prop_assert!(settled || self.sum(Stage::Planned) > paid);
@@ -320,9 +335,36 @@ impl Played {
             .books
             .iter()
             .filter(|entry| entry.movement == Movement::Payment);
+        let verified = Verification::of(&self.schedule, &self.totals()).unwrap();
+        prop_assert_eq!(verified.discrepancies, []);
         let once: BTreeSet<_> = payments.clone().map(|entry| entry.instalment).collect();
         prop_assert_eq!(once.len(), payments.count());
         Ok(())
+    }
+
+    /// The books by instalment and movement.
+    fn totals(&self) -> Vec<Booked> {
+        let mut totals: Vec<Booked> = Vec::new();
+        for entry in &self.books {
+            let instalment = entry.instalment.instalment;
+            let same =
+                |one: &&mut Booked| one.instalment == instalment && one.movement == entry.movement;
+            match totals.iter_mut().find(same) {
+                Some(total) => {
+                    total.amount = total.amount.checked_add(entry.amount).unwrap();
+                    total.entries += 1;
+                    total.last_actor.clone_from(&entry.actor);
+                }
+                None => totals.push(Booked {
+                    instalment,
+                    movement: entry.movement,
+                    amount: entry.amount,
+                    entries: 1,
+                    last_actor: entry.actor.clone(),
+                }),
+            }
+        }
+        totals
     }
 
     fn in_order(&self) -> Result<(), TestCaseError> {

@@ -84,3 +84,19 @@ pub(crate) fn confirm() -> Command {
         transfer_date: paris_date(NOW),
     }
 }
+
+/// Takes an instalment through this many of its four steps, each by its own person.
+pub(crate) fn advance(schedule: &mut Schedule, index: usize, steps: usize) {
+    let commands = [call(), CERTIFY, Command::Order, confirm()];
+    let actors = ["manager", "officer", "orderer", "accountant"];
+    for (command, actor) in commands.into_iter().zip(actors).take(steps) {
+        let next = schedule
+            .take(&schedule.instalments[index], command, step(actor, NOW))
+            .unwrap();
+        if next.state.paid().is_some() {
+            let (plan, planned) = (schedule.plan.clone(), schedule.planned().unwrap());
+            schedule.plan = plan.pay(next.amount, planned, NOW).unwrap();
+        }
+        schedule.instalments[index] = next;
+    }
+}

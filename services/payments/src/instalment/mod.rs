@@ -6,6 +6,7 @@ mod conservation;
 mod domain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod obstacle;
 mod refusal;
 mod replan;
 #[cfg(test)]
@@ -19,5 +20,6 @@ pub(crate) mod wire;
 
 pub use account::BankAccount;
 pub use domain::{Call, Certified, Command, Instalment, Kind, Ordered, Paid, Stage, State, Step};
+pub use obstacle::{Next, Obstacle};
 pub use refusal::Refusal;
 pub use schedule::Schedule;

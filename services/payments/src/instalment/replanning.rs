@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nonrecours_kernel::{IdSource, ManualClock, Money};
 
 use super::{
-    fixtures::{CERTIFY, NOW, agreement, call, confirm, schedule, step},
+    fixtures::{CERTIFY, NOW, advance, agreement, call, confirm, schedule, step},
     replan::Replanned,
     *,
 };
@@ -33,21 +33,6 @@ fn after(terms: &[(Kind, i64)], steps: &[usize]) -> Schedule {
         advance(&mut schedule, index, *steps);
     }
     schedule
-}
-
-fn advance(schedule: &mut Schedule, index: usize, steps: usize) {
-    let commands = [call(), CERTIFY, Command::Order, confirm()];
-    let actors = ["manager", "officer", "orderer", "accountant"];
-    for (command, actor) in commands.into_iter().zip(actors).take(steps) {
-        let next = schedule
-            .take(&schedule.instalments[index], command, step(actor, NOW))
-            .unwrap();
-        if next.state.paid().is_some() {
-            let (plan, planned) = (schedule.plan.clone(), schedule.planned().unwrap());
-            schedule.plan = plan.pay(next.amount, planned, NOW).unwrap();
-        }
-        schedule.instalments[index] = next;
-    }
 }
 
 fn learn(schedule: &mut Schedule, agreement: Agreement) -> Result<Vec<Replanned>, Mismatch> {

@@ -3,10 +3,10 @@
 use nonrecours_kernel::{Blocker, InstalmentId, Money};
 
 use super::{
-    Refusal,
+    Next, Obstacle, Refusal,
     domain::{Command, Instalment, Kind, Stage, State, Step},
 };
-use crate::payment_plan::{Cause, Mismatch, Payee, PaymentPlan};
+use crate::payment_plan::{Mismatch, Payee, PaymentPlan};
 
 /// A plan, its instalments in their order, and who is paid (échéancier).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,96 +35,47 @@ impl Schedule {
 
     /// What stands in the way of the next step of an instalment, with who can lift it.
     ///
-    /// Until it is ordered, what the convention has become: `CONVENTION_SUSPENDED`, `CONVENTION_TERMINATED`,
-    /// `GRANT_REDUCED`. Not later: the order is with the accountant, a transfer made is a fact that the books must show,
-    /// and what was not due is recovered. Of one that is PLANNED also `ACTIONS_NOT_COMPLETED` for a balance, and
-    /// `EARLIER_INSTALMENT_UNPAID` for each earlier one. Of one that is CANCELLED why: `TERMS_AMENDED`, `GRANT_REDUCED`.
-    pub fn blockers(&self, instalment: &Instalment) -> Vec<Blocker> {
+    /// Until it is ordered, what the convention has become. Not later: the order is with the accountant, a transfer made is
+    /// a fact that the books must show, and what was not due is recovered. Of one that is PLANNED also the actions that a
+    /// balance waits for, and each earlier instalment. Of one that is CANCELLED why.
+    pub fn obstacles(&self, instalment: &Instalment) -> Vec<Obstacle<'_>> {
         let measures = match instalment.state {
             State::Planned | State::Called { .. } | State::Certified(_) => {
                 self.measures(instalment)
             }
             State::Ordered(_) | State::Paid(_) => return Vec::new(),
-            State::Cancelled { cause, .. } => return vec![self.cancelled(cause)],
+            State::Cancelled { cause, .. } => return vec![Obstacle::Cancelled(cause)],
         };
         if instalment.state != State::Planned {
             return measures;
         }
-        let actions = (instalment.kind == Kind::Balance && !self.plan.actions_completed).then(|| {
-            Blocker::new(
-                "ACTIONS_NOT_COMPLETED",
-                self.plan.convention.to_string(),
-                "The actions are not recorded as completed: the operator hands in its report, and the \
-                 programme officer accepts it and records the completion.",
-                "Le solde est dû après réalisation des actions (art. 6) : l'opérateur remet son bilan, \
-                 puis le chargé de programme l'accepte et constate l'achèvement des actions.",
-            )
+        let actions = instalment.kind == Kind::Balance && !self.plan.actions_completed;
+        let earlier = self.instalments.iter().filter_map(|other| {
+            let next = Next::of(other, &self.plan)?;
+            let earlier = other.position < instalment.position;
+            earlier.then_some(Obstacle::EarlierUnpaid(other, next))
         });
-        let earlier = self
-            .instalments
-            .iter()
-            .filter(|other| other.position < instalment.position)
-            .filter_map(unpaid);
-        let planned = actions.into_iter().chain(earlier);
-        measures.into_iter().chain(planned).collect()
+        let actions = actions.then_some(Obstacle::ActionsNotCompleted);
+        measures.into_iter().chain(actions).chain(earlier).collect()
     }
 
-    /// Why an instalment is cancelled.
-    fn cancelled(&self, cause: Cause) -> Blocker {
-        let convention = self.plan.convention.to_string();
-        match cause {
-            Cause::Amendment => Blocker::new(
-                "TERMS_AMENDED",
-                convention,
-                "An amendment has left nothing of this instalment: see the other instalments of the plan.",
-                "Un avenant n'a rien laissé à cette échéance : reportez-vous aux autres échéances du plan.",
-            ),
-            Cause::Decision => Blocker::new(
-                "GRANT_REDUCED",
-                convention,
-                "A decision that reduces the grant has left nothing of this instalment.",
-                "La décision qui réduit la subvention (art. 8) n'a rien laissé à cette échéance.",
-            ),
-        }
+    /// The same for whoever wants to make the step.
+    pub fn blockers(&self, instalment: &Instalment) -> Vec<Blocker> {
+        let obstacles = self.obstacles(instalment);
+        let blocker = |obstacle: &Obstacle<'_>| obstacle.blocker(&self.plan.convention);
+        obstacles.iter().map(blocker).collect()
     }
 
     /// What formal notices and decisions (art. 7 and 8) put in the way of a payment.
-    fn measures(&self, instalment: &Instalment) -> Vec<Blocker> {
-        let convention = || self.plan.convention.to_string();
+    fn measures(&self, instalment: &Instalment) -> Vec<Obstacle<'_>> {
         if self.plan.measures.terminated {
-            return vec![Blocker::new(
-                "CONVENTION_TERMINATED",
-                convention(),
-                "The convention is terminated: nothing more is called, certified or ordered.",
-                "La convention est résiliée : aucune échéance n'est plus appelée, certifiée ni ordonnée.",
-            )];
+            return vec![Obstacle::Terminated];
         }
-        let suspended = self.plan.measures.suspended.then(|| {
-            Blocker::new(
-                "CONVENTION_SUSPENDED",
-                convention(),
-                "A decision suspends the payments: the authorising officer decides when they go on.",
-                "Une décision suspend les paiements (art. 8) : ils reprennent sur décision de l'ordonnateur.",
-            )
-        });
         let due = self.plan.due();
-        let within = self
-            .plan
-            .paid
-            .checked_add(instalment.amount)
-            .is_some_and(|paid| paid <= due);
-        let reduced = (!within).then(|| {
-            Blocker::new(
-                "GRANT_REDUCED",
-                convention(),
-                format!("The grant is reduced to {due}: with this instalment more would be paid."),
-                format!(
-                    "La subvention est réduite à {} (art. 8) : cette échéance la dépasserait avec les sommes déjà \
-                     versées.",
-                    due.french()
-                ),
-            )
-        });
+        let with = self.plan.paid.checked_add(instalment.amount);
+        let reduced = with.is_none_or(|paid| paid > due);
+        let suspended = self.plan.measures.suspended.then_some(Obstacle::Suspended);
+        let reduced = reduced.then_some(Obstacle::Reduced { due });
         suspended.into_iter().chain(reduced).collect()
     }
 
@@ -154,33 +105,4 @@ impl Schedule {
             (blockers, _) => Err(Refusal::PaymentBlocked(blockers)),
         }
     }
-}
-
-fn unpaid(earlier: &Instalment) -> Option<Blocker> {
-    let (waits_en, waits_fr) = match earlier.state.stage() {
-        Stage::Planned => (
-            "the operator's call for funds",
-            "l'appel de fonds de l'opérateur",
-        ),
-        Stage::Called => (
-            "the certification by a programme officer",
-            "la certification du service fait par un chargé de programme",
-        ),
-        Stage::Certified => (
-            "the order of the authorising officer",
-            "le mandat de l'ordonnateur",
-        ),
-        Stage::Ordered => (
-            "the transfer confirmed by the accountant",
-            "la confirmation du virement par le comptable",
-        ),
-        Stage::Paid | Stage::Cancelled => return None,
-    };
-    let (position, kind) = (earlier.position, earlier.kind.french());
-    Some(Blocker::new(
-        "EARLIER_INSTALMENT_UNPAID",
-        earlier.name.to_string(),
-        format!("Instalment {position} is not paid: it waits for {waits_en}."),
-        format!("L'échéance n° {position} ({kind}) n'est pas payée : elle attend {waits_fr}."),
-    ))
 }

@@ -1,6 +1,10 @@
 //! Instalments in the database.
 
-use nonrecours_kernel::{ConventionName, InstalmentId, InstalmentName, Money};
+use std::collections::{BTreeMap, BTreeSet};
+
+use nonrecours_kernel::{
+    ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
+};
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
@@ -9,7 +13,7 @@ use uuid::Uuid;
 use super::{
     BankAccount, Call, Certified, Instalment, Kind, Ordered, Paid, Schedule, Stage, State, Step,
 };
-use crate::payment_plan::{self, Cause};
+use crate::payment_plan::{self, Cause, Payee};
 
 /// The plan of a convention with its instalments, locked until the end of the transaction. None when there is no plan.
 pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
@@ -22,40 +26,68 @@ pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Sch
 
 /// The same, only to be read.
 pub async fn schedule(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
-    let Some(plan) = payment_plan::store::get(tx, convention).await? else {
-        return Ok(None);
-    };
-    let payee = payment_plan::store::payee(tx, convention.operator).await?;
-    // 99 rows at most: a constraint bounds the positions.
+    let conventions = std::slice::from_ref(convention);
+    Ok(schedules(tx, conventions).await?.pop())
+}
+
+/// The plans of these conventions with their instalments, in the order of the conventions' ids: three statements, however
+/// many they are.
+pub async fn schedules(
+    tx: &mut Tx,
+    conventions: &[ConventionName],
+) -> Result<Vec<Schedule>, Error> {
+    let plans = payment_plan::store::all(tx, conventions).await?;
+    let operators: BTreeSet<_> = plans.iter().map(|plan| plan.convention.operator).collect();
+    let operators: Vec<_> = operators.into_iter().collect();
+    let payees = payment_plan::store::payees(tx, &operators).await?;
+    let mut instalments = instalments(tx, conventions).await?;
+    plans
+        .into_iter()
+        .map(|plan| {
+            let name = plan.convention;
+            let of = |payee: &&Payee| payee.operator == name.operator;
+            let unknown = || Error::Damaged(format!("the operator of {name} is not known"));
+            Ok(Schedule {
+                payee: payees.iter().find(of).cloned().ok_or_else(unknown)?,
+                instalments: instalments.remove(&name).unwrap_or_default(),
+                plan,
+            })
+        })
+        .collect()
+}
+
+/// The instalments of these conventions, by position: 99 of each at most, a constraint bounds the positions.
+async fn instalments(
+    tx: &mut Tx,
+    conventions: &[ConventionName],
+) -> Result<BTreeMap<ConventionName, Vec<Instalment>>, Error> {
+    let (operators, conventions) = payment_plan::store::keys(conventions);
     let rows = sqlx::query_as!(
         Row,
-        "SELECT instalment_id, position, kind, amount, state, iban, bic, holder,
+        "SELECT instalment.operator_id, instalment.convention_id, instalment_id, position, kind, amount, state, iban, bic, holder,
                 call_reference, call_actor, call_actor_name, call_time,
                 certification_actor, certification_actor_name, certification_time,
                 order_actor, order_actor_name, order_time,
                 confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
                 cancel_cause, cancel_time, revision, create_time, update_time
-         FROM instalment
-         WHERE operator_id = $1 AND convention_id = $2
+         FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
+              JOIN instalment USING (operator_id, convention_id)
          ORDER BY position",
-        convention.operator.uuid(),
-        convention.convention.uuid()
+        &operators,
+        &conventions
     )
     .fetch_all(tx.conn())
     .await?;
-    let instalments = rows
-        .into_iter()
-        .map(|row| {
-            let id = row.instalment_id;
-            row.instalment(convention)
-                .ok_or_else(|| Error::Damaged(format!("instalment {id}")))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Some(Schedule {
-        plan,
-        payee,
-        instalments,
-    }))
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let id = row.instalment_id;
+        let instalment = row
+            .instalment()
+            .ok_or_else(|| Error::Damaged(format!("instalment {id}")))?;
+        let of = found.entry(instalment.name.parent());
+        of.or_default().push(instalment);
+    }
+    Ok(found)
 }
 
 /// Writes a planned instalment.
@@ -138,6 +170,8 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
 
 /// A row as it is read.
 struct Row {
+    operator_id: Uuid,
+    convention_id: Uuid,
     instalment_id: Uuid,
     position: i16,
     kind: String,
@@ -169,11 +203,11 @@ struct Row {
 
 impl Row {
     /// Nothing when the row is none that the table's constraints allow.
-    fn instalment(self, convention: &ConventionName) -> Option<Instalment> {
+    fn instalment(self) -> Option<Instalment> {
         Some(Instalment {
             name: InstalmentName {
-                operator: convention.operator,
-                convention: convention.convention,
+                operator: OperatorId::from_uuid(self.operator_id),
+                convention: ConventionId::from_uuid(self.convention_id),
                 instalment: InstalmentId::from_uuid(self.instalment_id),
             },
             kind: kind_of(&self.kind)?,

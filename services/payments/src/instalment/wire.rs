@@ -57,7 +57,8 @@ pub fn change(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment 
     }
 }
 
-fn step(step: &Step) -> wire::Step {
+/// A step with who made it.
+pub fn step(step: &Step) -> wire::Step {
     wire::Step {
         actor: step.actor.clone(),
         actor_name: step.actor_name.clone(),

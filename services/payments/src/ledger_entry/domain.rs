@@ -27,6 +27,11 @@ pub enum Movement {
     Reversal,
 }
 
+impl Account {
+    /// Every account.
+    pub const ALL: [Self; 3] = [Self::GrantExpense, Self::OperatorPayable, Self::Treasury];
+}
+
 impl Movement {
     /// Every movement.
     pub const ALL: [Self; 3] = [Self::Liquidation, Self::Payment, Self::Reversal];

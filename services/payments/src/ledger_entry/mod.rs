@@ -3,5 +3,6 @@
 mod domain;
 pub(crate) mod rpc;
 pub(crate) mod store;
+pub(crate) mod verify;
 
 pub use domain::{Account, LedgerEntry, Movement};

@@ -1,11 +1,12 @@
 //! The books over gRPC.
 
 use nonrecours_contracts::payments::{
-    Account as WireAccount, LedgerEntry as Wire, ListLedgerEntriesRequest,
-    ListLedgerEntriesResponse,
+    Account as WireAccount, AccountBalance, Discrepancy as WireDiscrepancy, DiscrepancyKind,
+    LedgerEntry as Wire, ListLedgerEntriesRequest, ListLedgerEntriesResponse, PlanVerification,
+    VerifyLedgerRequest, VerifyLedgerResponse,
     ledger_service_server::{LedgerService, LedgerServiceServer},
 };
-use nonrecours_kernel::ConventionName;
+use nonrecours_kernel::{Caller, ConventionName, OperatorName, Scope};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{
     Check, Page,
@@ -14,8 +15,18 @@ use nonrecours_rpc::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Account, LedgerEntry, store};
-use crate::error::Error;
+use super::{
+    Account, LedgerEntry, store,
+    verify::{Booked, Discrepancy, Figure, Verification},
+};
+use crate::{
+    error::Error,
+    instalment::{self, Schedule},
+    payment_plan::{self, Mismatch},
+};
+
+/// Parent of a verification over every operator that the caller may see.
+const EVERY_OPERATOR: &str = "operators/-";
 
 /// The rpcs about the books.
 pub struct Ledger {
@@ -48,6 +59,86 @@ impl Ledger {
             ledger_entries: entries.into_iter().map(Wire::from).collect(),
             next_page_token,
         })
+    }
+
+    async fn verify(
+        &self,
+        request: Request<VerifyLedgerRequest>,
+    ) -> Result<VerifyLedgerResponse, Error> {
+        let (caller, request) = open(request)?;
+        let (convention, scope) = reach(&caller, &request.parent)?;
+        Check::of(&request).finish(|| Some(()))?;
+        let page = Page::read(
+            &["VerifyLedger", &request.parent],
+            request.page_size,
+            &request.page_token,
+        )?;
+        let mut tx = self.db.read(&scope).await?;
+        let (operator, after) = (scope.operator(), page.after()?);
+        let conventions =
+            payment_plan::store::names(&mut tx, operator, convention, after, page.limit()).await?;
+        let (conventions, next_page_token) =
+            page.cut(conventions, |name| name.convention.to_string());
+        let schedules = instalment::store::schedules(&mut tx, &conventions).await?;
+        let mut booked = store::booked(&mut tx, &conventions).await?;
+        let verifications = schedules.iter().map(|schedule| {
+            let booked = booked.remove(&schedule.plan.convention);
+            verified(schedule, &booked.unwrap_or_default())
+        });
+        Ok(VerifyLedgerResponse {
+            verifications: verifications.collect::<Result<_, Mismatch>>()?,
+            next_page_token,
+        })
+    }
+}
+
+/// What is to be verified, once it is known that the caller may see it: one convention, or all in scope.
+fn reach(caller: &Caller, parent: &str) -> Result<(Option<ConventionName>, Scope), Error> {
+    if parent == EVERY_OPERATOR {
+        return Ok((None, caller.scope()));
+    }
+    if let Ok(name) = parent.parse::<ConventionName>() {
+        return Ok((Some(name), caller.reach(name.operator())?));
+    }
+    let name: OperatorName = field("parent", parent)?;
+    Ok((None, caller.reach(name.operator())?))
+}
+
+/// The books of a plan, verified.
+fn verified(schedule: &Schedule, booked: &[Booked]) -> Result<PlanVerification, Mismatch> {
+    let verification = Verification::of(schedule, booked)?;
+    let balance = |(account, amount)| AccountBalance {
+        account: WireAccount::from(account).into(),
+        amount: Some(to_money(amount)),
+    };
+    let discrepancies = verification.discrepancies.into_iter();
+    Ok(PlanVerification {
+        payment_plan: schedule.plan.name().to_string(),
+        entry_count: verification.entries,
+        balances: verification.balances.into_iter().map(balance).collect(),
+        discrepancies: discrepancies.map(WireDiscrepancy::from).collect(),
+    })
+}
+
+impl From<Discrepancy> for WireDiscrepancy {
+    fn from(discrepancy: Discrepancy) -> Self {
+        let text = discrepancy.text();
+        let kind = match discrepancy.figure {
+            Figure::CertifiedAmount => DiscrepancyKind::CertifiedAmount,
+            Figure::PaidAmount => DiscrepancyKind::PaidAmount,
+            Figure::CertifiedBy => DiscrepancyKind::CertifiedBy,
+            Figure::PaidBy => DiscrepancyKind::PaidBy,
+            Figure::PlanPaidAmount => DiscrepancyKind::PlanPaidAmount,
+            Figure::PlannedAmount => DiscrepancyKind::PlannedAmount,
+        };
+        Self {
+            kind: kind.into(),
+            subject: discrepancy.subject,
+            expected: discrepancy.expected,
+            found: discrepancy.found,
+            message_fr: text.fr.into_owned(),
+            message_en: text.en.into_owned(),
+        }
     }
 }
 
@@ -84,5 +175,12 @@ impl LedgerService for Ledger {
         request: Request<ListLedgerEntriesRequest>,
     ) -> Result<Response<ListLedgerEntriesResponse>, Status> {
         Ok(Response::new(self.list(request).await?))
+    }
+
+    async fn verify_ledger(
+        &self,
+        request: Request<VerifyLedgerRequest>,
+    ) -> Result<Response<VerifyLedgerResponse>, Status> {
+        Ok(Response::new(self.verify(request).await?))
     }
 }

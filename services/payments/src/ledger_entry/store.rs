@@ -1,12 +1,17 @@
 //! The books in the database: written once, never changed.
 
-use nonrecours_kernel::{ConventionName, InstalmentId, InstalmentName, LedgerEntryId, Money};
+use std::collections::BTreeMap;
+
+use nonrecours_kernel::{
+    ConventionId, ConventionName, InstalmentId, InstalmentName, LedgerEntryId, Money, OperatorId,
+};
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Account, LedgerEntry, Movement};
+use super::{Account, LedgerEntry, Movement, verify::Booked};
+use crate::payment_plan;
 
 /// Writes an entry. The table's unique keys refuse to book a revision of an instalment twice, or its payment.
 pub async fn insert(tx: &mut Tx, entry: &LedgerEntry) -> Result<(), Error> {
@@ -55,6 +60,48 @@ pub async fn list(
     rows.into_iter().map(|row| row.entry(convention)).collect()
 }
 
+/// What the entries of these conventions come to, by instalment and movement: one statement, however many they are.
+pub async fn booked(
+    tx: &mut Tx,
+    conventions: &[ConventionName],
+) -> Result<BTreeMap<ConventionName, Vec<Booked>>, Error> {
+    let (operators, conventions) = payment_plan::store::keys(conventions);
+    let rows = sqlx::query!(
+        r#"SELECT entry.operator_id, entry.convention_id, instalment_id, debit, credit, sum(amount) AS "amount!",
+                  count(*) AS "entries!", (array_agg(actor ORDER BY instalment_revision DESC))[1] AS "last_actor!"
+           FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
+                JOIN ledger_entry AS entry USING (operator_id, convention_id)
+           GROUP BY entry.operator_id, entry.convention_id, instalment_id, debit, credit"#,
+        &operators,
+        &conventions
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let damaged = || Error::Damaged(format!("the entries of instalment {}", row.instalment_id));
+        let convention = ConventionName {
+            operator: OperatorId::from_uuid(row.operator_id),
+            convention: ConventionId::from_uuid(row.convention_id),
+        };
+        let booked = Booked {
+            instalment: InstalmentId::from_uuid(row.instalment_id),
+            movement: movement(&row.debit, &row.credit).ok_or_else(damaged)?,
+            amount: Money::try_from(row.amount).map_err(|_| damaged())?,
+            entries: row.entries,
+            last_actor: row.last_actor,
+        };
+        found.entry(convention).or_default().push(booked);
+    }
+    Ok(found)
+}
+
+fn movement(debit: &str, credit: &str) -> Option<Movement> {
+    Movement::ALL
+        .into_iter()
+        .find(|movement| code(movement.debit()) == debit && code(movement.credit()) == credit)
+}
+
 /// A row as it is read.
 struct Row {
     ledger_entry_id: Uuid,
@@ -71,9 +118,6 @@ struct Row {
 impl Row {
     fn entry(self, convention: &ConventionName) -> Result<LedgerEntry, Error> {
         let damaged = || Error::Damaged(format!("ledger entry {}", self.ledger_entry_id));
-        let movement = Movement::ALL.into_iter().find(|movement| {
-            code(movement.debit()) == self.debit && code(movement.credit()) == self.credit
-        });
         Ok(LedgerEntry {
             id: LedgerEntryId::from_uuid(self.ledger_entry_id),
             instalment: InstalmentName {
@@ -82,7 +126,7 @@ impl Row {
                 instalment: InstalmentId::from_uuid(self.instalment_id),
             },
             instalment_revision: self.instalment_revision,
-            movement: movement.ok_or_else(damaged)?,
+            movement: movement(&self.debit, &self.credit).ok_or_else(damaged)?,
             amount: Money::try_from(self.amount).map_err(|_| damaged())?,
             label: self.label,
             actor: self.actor,

@@ -130,7 +130,7 @@ impl Differences {
         }
         let name = &order.instalment;
         let confirmed = instalment::rpc::confirm(tx, &self.ids, scope, name, day).await??;
-        slip::store::update_order(tx, &order.pay(confirmed)).await?;
+        slip::orders::update(tx, &order.pay(confirmed)).await?;
         Ok(slip_entry(&slip::store::touch(tx, &slip).await?))
     }
 }
@@ -140,7 +140,7 @@ async fn ordered(
     tx: &mut Tx,
     order: OrderKey,
 ) -> Result<(SlipName, BudgetYear, slip::Order), Error> {
-    let found = slip::store::orders(tx, &[order]).await?.pop();
+    let found = slip::orders::get(tx, &[order]).await?.pop();
     Ok(found.ok_or_else(|| Failure::bug("the order of a difference is not there"))?)
 }
 

@@ -5,6 +5,7 @@ mod domain;
 #[cfg(test)]
 mod learning;
 pub(crate) mod rpc;
+pub(crate) mod statement;
 pub(crate) mod store;
 
 pub use agreement::{Agreement, Measures, Mismatch};

@@ -1,21 +1,26 @@
 //! Plans over gRPC.
 
 use nonrecours_contracts::payments::{
-    GetPaymentPlanRequest, InstalmentKind, ListPaymentPlansRequest, ListPaymentPlansResponse,
-    PaymentPlan as Wire, PaymentPlanState, PaymentTerm,
+    GetPaymentPlanRequest, GetStatementOfPaymentsRequest, InstalmentKind, ListPaymentPlansRequest,
+    ListPaymentPlansResponse, PaymentPlan as Wire, PaymentPlanState, PaymentTerm, StatementLine,
+    StatementOfPayments,
     payment_plan_service_server::{PaymentPlanService, PaymentPlanServiceServer},
 };
-use nonrecours_kernel::{Money, OperatorName, PaymentPlanName};
+use nonrecours_kernel::{Money, OperatorName, PaymentPlanName, paris_date};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{
     Check, Failure, Page,
-    convert::{to_money, to_timestamp},
+    convert::{to_date, to_money, to_timestamp},
     etag, field, open,
 };
+use time::Date;
 use tonic::{Request, Response, Status};
 
-use super::{PaymentPlan, State, store};
-use crate::{error::Error, instalment::Kind};
+use super::{Mismatch, PaymentPlan, State, statement::Statement, store};
+use crate::{
+    error::Error,
+    instalment::{self, Instalment, Kind, Paid, Schedule},
+};
 
 /// Parent of a list over every operator that the caller may see.
 const EVERY_OPERATOR: &str = "operators/-";
@@ -40,6 +45,20 @@ impl PaymentPlans {
             .await?
             .ok_or_else(|| Failure::not_found(name))?;
         Ok(plan.into())
+    }
+
+    async fn statement(
+        &self,
+        request: Request<GetStatementOfPaymentsRequest>,
+    ) -> Result<StatementOfPayments, Error> {
+        let (caller, request) = open(request)?;
+        let name: PaymentPlanName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut tx = self.db.read(&scope).await?;
+        let schedule = instalment::store::schedule(&mut tx, &name.parent())
+            .await?
+            .ok_or_else(|| Failure::not_found(name))?;
+        Ok(stated(&schedule, paris_date(tx.now()))?)
     }
 
     async fn list(
@@ -70,6 +89,35 @@ impl PaymentPlans {
             next_page_token,
         })
     }
+}
+
+/// The statement of a plan as its readers see it.
+fn stated(schedule: &Schedule, today: Date) -> Result<StatementOfPayments, Mismatch> {
+    let statement = Statement::of(schedule)?;
+    let (plan, text) = (&schedule.plan, statement.text());
+    let line = |(one, paid): &(&Instalment, &Paid)| StatementLine {
+        instalment: one.name.to_string(),
+        kind: InstalmentKind::from(one.kind).into(),
+        position: i32::from(one.position),
+        amount: Some(to_money(one.amount)),
+        transfer_date: Some(to_date(paid.transfer_date)),
+        order: Some(instalment::wire::step(&paid.ordered.order)),
+    };
+    Ok(StatementOfPayments {
+        payment_plan: plan.name().to_string(),
+        convention_title: plan.title.clone(),
+        operator_legal_name: schedule.payee.legal_name.clone(),
+        budget_year: i32::from(plan.budget_year.get()),
+        statement_date: Some(to_date(today)),
+        grant_amount: Some(to_money(plan.grant)),
+        payments: statement.payments.iter().map(line).collect(),
+        paid_amount: Some(to_money(plan.paid)),
+        due_amount: Some(to_money(statement.due)),
+        remaining_amount: Some(to_money(statement.remaining)),
+        to_recover_amount: Some(to_money(plan.to_recover())),
+        sentence_fr: text.fr.into_owned(),
+        sentence_en: text.en.into_owned(),
+    })
 }
 
 impl From<PaymentPlan> for Wire {
@@ -113,6 +161,13 @@ impl PaymentPlanService for PaymentPlans {
         request: Request<GetPaymentPlanRequest>,
     ) -> Result<Response<Wire>, Status> {
         Ok(Response::new(self.get(request).await?))
+    }
+
+    async fn get_statement_of_payments(
+        &self,
+        request: Request<GetStatementOfPaymentsRequest>,
+    ) -> Result<Response<StatementOfPayments>, Status> {
+        Ok(Response::new(self.statement(request).await?))
     }
 
     async fn list_payment_plans(

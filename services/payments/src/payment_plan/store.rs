@@ -26,23 +26,68 @@ pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<bool, Erro
 ///
 /// Not the query that locks: one that has waited for a lock reads the other tables as they were before it waited.
 pub async fn get(tx: &mut Tx, convention: &ConventionName) -> Result<Option<PaymentPlan>, Error> {
+    Ok(all(tx, std::slice::from_ref(convention)).await?.pop())
+}
+
+/// The plans of these conventions, in the order of the conventions' ids.
+pub async fn all(tx: &mut Tx, conventions: &[ConventionName]) -> Result<Vec<PaymentPlan>, Error> {
+    let (operators, conventions) = keys(conventions);
     sqlx::query_as!(
         Row,
         r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
+                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed,
+                  suspended, terminated, due_amount, claimed_amount,
                   convention_revision, revision, create_time, update_time,
                   (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
                      AND entry.credit = 'TREASURY') AS "paid_amount!"
-           FROM payment_plan AS plan
-           WHERE plan.operator_id = $1 AND plan.convention_id = $2"#,
-        convention.operator.uuid(),
-        convention.convention.uuid()
+           FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
+                JOIN payment_plan AS plan USING (operator_id, convention_id)
+           ORDER BY plan.convention_id"#,
+        &operators,
+        &conventions
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await?
+    .into_iter()
     .map(PaymentPlan::try_from)
-    .transpose()
+    .collect()
+}
+
+/// A page of the conventions that have a plan, in the order of their ids: this one, or those of an operator, or all of the
+/// scope.
+pub async fn names(
+    tx: &mut Tx,
+    operator: Option<OperatorId>,
+    convention: Option<ConventionName>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ConventionName>, Error> {
+    let rows = sqlx::query!(
+        "SELECT operator_id, convention_id
+         FROM payment_plan
+         WHERE ($1::uuid IS NULL OR operator_id = $1) AND ($2::uuid IS NULL OR convention_id = $2)
+           AND ($3::uuid IS NULL OR convention_id > $3)
+         ORDER BY convention_id
+         LIMIT $4",
+        operator.map(|operator| operator.uuid()),
+        convention.map(|name| name.convention.uuid()),
+        after,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let name = rows.into_iter().map(|row| ConventionName {
+        operator: OperatorId::from_uuid(row.operator_id),
+        convention: ConventionId::from_uuid(row.convention_id),
+    });
+    Ok(name.collect())
+}
+
+/// The ids of conventions, as the arrays of a query.
+pub(crate) fn keys(conventions: &[ConventionName]) -> (Vec<Uuid>, Vec<Uuid>) {
+    let ids = |name: &ConventionName| (name.operator.uuid(), name.convention.uuid());
+    conventions.iter().map(ids).unzip()
 }
 
 /// A page of plans in the order of their conventions' ids; all operators of the scope when none is given.
@@ -55,7 +100,8 @@ pub async fn list(
     sqlx::query_as!(
         Row,
         r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed, suspended, terminated, due_amount, claimed_amount,
+                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed,
+                  suspended, terminated, due_amount, claimed_amount,
                   convention_revision, revision, create_time, update_time,
                   (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
@@ -147,21 +193,31 @@ fn terms(plan: &PaymentPlan) -> (Vec<&'static str>, Vec<Decimal>) {
 
 /// What is known of an operator; always there once it has a plan.
 pub async fn payee(tx: &mut Tx, operator: OperatorId) -> Result<Payee, Error> {
-    let row = sqlx::query!(
-        "SELECT legal_name, siren, is_public FROM operator WHERE operator_id = $1",
-        operator.uuid()
+    let payee = payees(tx, &[operator]).await?.pop();
+    payee.ok_or_else(|| Error::Damaged(format!("operator {operator} has a plan and is not known")))
+}
+
+/// What is known of these operators.
+pub async fn payees(tx: &mut Tx, operators: &[OperatorId]) -> Result<Vec<Payee>, Error> {
+    let ids: Vec<Uuid> = operators.iter().map(|operator| operator.uuid()).collect();
+    let rows = sqlx::query!(
+        "SELECT operator_id, legal_name, siren, is_public FROM operator WHERE operator_id = ANY($1)",
+        &ids
     )
-    .fetch_one(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(Payee {
-        operator,
-        legal_name: row.legal_name,
-        siren: row
-            .siren
-            .parse()
-            .map_err(|_| Error::Damaged(format!("the SIREN of operator {operator}")))?,
-        is_public: row.is_public,
-    })
+    rows.into_iter()
+        .map(|row| {
+            let operator = OperatorId::from_uuid(row.operator_id);
+            let damaged = |_| Error::Damaged(format!("the SIREN of operator {operator}"));
+            Ok(Payee {
+                operator,
+                legal_name: row.legal_name,
+                siren: row.siren.parse().map_err(damaged)?,
+                is_public: row.is_public,
+            })
+        })
+        .collect()
 }
 
 /// Writes what a revision of the operator says, unless a newer one was written before.

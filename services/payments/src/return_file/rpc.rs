@@ -66,7 +66,7 @@ impl ReturnFiles {
     /// The orders that a file may be about; no transaction stays open while it comes.
     async fn known(&self, scope: &Scope, programme: &ProgrammeName) -> Result<Known, Error> {
         let mut tx = self.db.read(scope).await?;
-        let orders = slip::store::known_orders(&mut tx, programme.programme, MAX_KNOWN_ORDERS);
+        let orders = slip::orders::known(&mut tx, programme.programme, MAX_KNOWN_ORDERS);
         Ok(Known::of(orders.await?))
     }
 
@@ -96,7 +96,7 @@ impl ReturnFiles {
         };
         let mut done = Done::default();
         let keys: Vec<OrderKey> = reading.statements.keys().copied().collect();
-        for (slip, _, order) in slip::store::orders(&mut tx, &keys).await? {
+        for (slip, _, order) in slip::orders::get(&mut tx, &keys).await? {
             let key = (order.instalment, order.attempt);
             if let Some(said) = reading.statements.get(&key) {
                 let heard = hear(&order, said);
@@ -159,7 +159,7 @@ impl ReturnFiles {
             }
         }
         if next != *order {
-            slip::store::update_order(tx, &next).await?;
+            slip::orders::update(tx, &next).await?;
             done.slips.insert(*slip);
             done.changed += 1;
         }

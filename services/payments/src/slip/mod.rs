@@ -2,6 +2,7 @@
 
 mod domain;
 mod issue;
+pub mod orders;
 pub mod rpc;
 pub mod store;
 mod wire;

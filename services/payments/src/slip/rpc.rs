@@ -16,7 +16,7 @@ use nonrecours_rpc::{Check, Failure, Page, field, open};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Candidate, NotIssued, Terms, ThirdParty, issue, store};
+use super::{Candidate, NotIssued, Terms, ThirdParty, issue, orders, store};
 use crate::{
     error::{DOMAIN, Error},
     instalment::{self, Schedule},
@@ -150,7 +150,7 @@ async fn candidates(tx: &mut Tx, names: &[InstalmentName]) -> Result<Vec<Candida
             known.insert(*convention, store::known(tx, convention).await?);
         }
     }
-    let mut last = store::last_orders(tx, names).await?;
+    let mut last = orders::last(tx, names).await?;
     let open = payment_difference::store::open(tx, names).await?;
     names
         .iter()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod amendments;
+mod explanation;
 mod follow;
 mod instalment;
 mod interim;
@@ -19,4 +20,5 @@ mod schema;
 mod slip;
 mod slip_schema;
 mod treasury;
+mod verification;
 mod world;

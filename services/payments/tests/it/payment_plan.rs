@@ -1,8 +1,8 @@
 //! Reading plans.
 
 use nonrecours_contracts::payments::{
-    GetPaymentPlanRequest, InstalmentKind, ListPaymentPlansRequest, PaymentPlan, PaymentPlanState,
-    PaymentTerm,
+    GetPaymentPlanRequest, GetStatementOfPaymentsRequest, InstalmentKind, ListPaymentPlansRequest,
+    PaymentPlan, PaymentPlanState, PaymentTerm, StatementLine, StatementOfPayments,
 };
 use nonrecours_kernel::{ConventionName, OperatorName};
 use tonic::Status;
@@ -140,4 +140,66 @@ async fn plans_are_listed_by_page_and_by_operator() {
     assert_eq!(reason(outcome), "OUT_OF_REACH");
     let outcome = list(&world, officer(), &of(one), -1, "").await;
     assert_eq!(reason(outcome), "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn the_statement_of_payments_follows_the_books() {
+    let world = World::start().await;
+    let convention = world.convention(world.operator());
+    let agreed = world.learned(&convention).await;
+    let name = format!("{}/paymentPlan", agreed.convention);
+    let stated = async || {
+        let mut client = world.plans(world.tokens.manager(agreed.operator));
+        let request = GetStatementOfPaymentsRequest { name: name.clone() };
+        let answer = client.get_statement_of_payments(request).await.unwrap();
+        answer.into_inner()
+    };
+    let before = stated().await;
+    assert_eq!(before.payments, []);
+    assert_eq!(before.due_amount, Some(euros(920_000)));
+
+    let paid = world.advance(&agreed.advance.name, 4).await;
+    world.completed(convention).await;
+    let sentence = "9\u{202f}200,00\u{a0}€ versés, 2\u{202f}300,00\u{a0}€ dus.";
+    assert_eq!(
+        stated().await,
+        StatementOfPayments {
+            payment_plan: name.clone(),
+            convention_title: "Convention de partenariat 2025".to_owned(),
+            operator_legal_name: "Commune de Dainville".to_owned(),
+            budget_year: 2025,
+            statement_date: paid.transfer_date,
+            grant_amount: Some(euros(1_150_000)),
+            payments: vec![StatementLine {
+                instalment: paid.name,
+                kind: InstalmentKind::Advance.into(),
+                position: 1,
+                amount: Some(euros(920_000)),
+                transfer_date: paid.transfer_date,
+                order: paid.order,
+            }],
+            paid_amount: Some(euros(920_000)),
+            due_amount: Some(euros(230_000)),
+            remaining_amount: Some(euros(230_000)),
+            to_recover_amount: Some(euros(0)),
+            sentence_fr: sentence.to_owned(),
+            sentence_en: "9200.00 EUR paid, 2300.00 EUR due.".to_owned(),
+        }
+    );
+
+    let unknown = ConventionName {
+        convention: world.ids.next(),
+        ..agreed.convention
+    };
+    let elsewhere = ConventionName {
+        operator: world.ids.next(),
+        ..agreed.convention
+    };
+    for (convention, expected) in [(unknown, "NOT_FOUND"), (elsewhere, "OUT_OF_REACH")] {
+        let name = format!("{convention}/paymentPlan");
+        let mut client = world.plans(world.tokens.manager(agreed.operator));
+        let request = GetStatementOfPaymentsRequest { name };
+        let outcome = client.get_statement_of_payments(request).await;
+        assert_eq!(reason(outcome), expected);
+    }
 }

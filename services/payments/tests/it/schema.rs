@@ -45,6 +45,18 @@ async fn the_state_machine_holds_in_the_database_too() {
             "instalment_separation_of_duties",
         ),
         (
+            "call_actor = order_actor",
+            "instalment_separation_of_duties",
+        ),
+        (
+            "call_actor = confirmation_actor",
+            "instalment_separation_of_duties",
+        ),
+        (
+            "certification_actor = order_actor",
+            "instalment_separation_of_duties",
+        ),
+        (
             "certification_actor = confirmation_actor",
             "instalment_separation_of_duties",
         ),

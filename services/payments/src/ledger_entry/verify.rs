@@ -1,0 +1,196 @@
+//! The books against the figures: everything recomputed from the entries, and compared.
+
+use nonrecours_kernel::{InstalmentId, Money, Text};
+
+use super::{Account, Movement};
+use crate::{
+    instalment::{Instalment, Schedule},
+    payment_plan::Mismatch,
+};
+
+/// What the entries of one movement of one instalment come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booked {
+    /// Instalment.
+    pub instalment: InstalmentId,
+    /// Movement.
+    pub movement: Movement,
+    /// Their sum.
+    pub amount: Money,
+    /// How many they are.
+    pub entries: i64,
+    /// Who made the step that the last one books.
+    pub last_actor: String,
+}
+
+/// A figure that is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Amount of an instalment from its certification on.
+    CertifiedAmount,
+    /// Amount of an instalment that is paid.
+    PaidAmount,
+    /// Who certified.
+    CertifiedBy,
+    /// Who confirmed the transfer.
+    PaidBy,
+    /// Sum paid of a plan.
+    PlanPaidAmount,
+    /// Sum of the instalments of a plan.
+    PlannedAmount,
+}
+
+/// A figure that the books do not bear out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discrepancy {
+    /// Which.
+    pub figure: Figure,
+    /// The instalment, or the plan.
+    pub subject: String,
+    /// What the books or the rules say.
+    pub expected: String,
+    /// What the figure is.
+    pub found: String,
+}
+
+/// What the books of one plan come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// How many entries there are.
+    pub entries: i64,
+    /// Debits less credits of each account that has entries.
+    pub balances: Vec<(Account, Money)>,
+    /// Where the books and the figures differ.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+impl Verification {
+    /// Verifies one plan.
+    pub fn of(schedule: &Schedule, booked: &[Booked]) -> Result<Self, Mismatch> {
+        let mut discrepancies = Vec::new();
+        for instalment in &schedule.instalments {
+            discrepancies.extend(of_instalment(instalment, booked)?);
+        }
+        discrepancies.extend(of_plan(schedule, booked)?);
+        let mut balances = Vec::new();
+        for account in Account::ALL {
+            let debits = sum(booked, |one| one.movement.debit() == account)?;
+            let credits = sum(booked, |one| one.movement.credit() == account)?;
+            if debits.is_positive() || credits.is_positive() {
+                balances.push((account, less(debits, credits)?));
+            }
+        }
+        Ok(Self {
+            entries: booked.iter().map(|one| one.entries).sum(),
+            balances,
+            discrepancies,
+        })
+    }
+}
+
+impl Discrepancy {
+    /// What differs, for people.
+    pub fn text(&self) -> Text {
+        let (en, fr) = match self.figure {
+            Figure::CertifiedAmount => ("certified amount", "montant certifié"),
+            Figure::PaidAmount => ("amount paid", "montant payé"),
+            Figure::CertifiedBy => ("person who certified", "auteur de la certification"),
+            Figure::PaidBy => (
+                "person who confirmed the transfer",
+                "auteur de la confirmation du virement",
+            ),
+            Figure::PlanPaidAmount => ("sum paid of the plan", "somme versée de l'échéancier"),
+            Figure::PlannedAmount => (
+                "sum of the instalments of the plan",
+                "somme des échéances de l'échéancier",
+            ),
+        };
+        let (expected, found) = (&self.expected, &self.found);
+        Text::new(
+            format!("The {en} is {found}, it should be {expected}."),
+            format!("Écart relevé, {fr} : {found} au lieu de {expected}."),
+        )
+    }
+}
+
+fn of_instalment(
+    instalment: &Instalment,
+    booked: &[Booked],
+) -> Result<impl Iterator<Item = Discrepancy>, Mismatch> {
+    let state = &instalment.state;
+    let entries = |movement| {
+        let id = instalment.name.instalment;
+        let same = move |one: &&Booked| one.instalment == id && one.movement == movement;
+        booked.iter().find(same)
+    };
+    let total = |movement| entries(movement).map_or(Money::ZERO, |one| one.amount);
+    let certified = less(total(Movement::Liquidation), total(Movement::Reversal))?;
+    let due = |reached: bool| {
+        if reached {
+            instalment.amount
+        } else {
+            Money::ZERO
+        }
+    };
+    let last_actor = |movement| entries(movement).map_or("", |one| one.last_actor.as_str());
+    let certification = state.certified().map(|state| &state.certification);
+    let confirmation = state.paid().map(|state| &state.confirmation);
+    let figures = [
+        Some((
+            Figure::CertifiedAmount,
+            certified.to_string(),
+            due(certification.is_some()).to_string(),
+        )),
+        Some((
+            Figure::PaidAmount,
+            total(Movement::Payment).to_string(),
+            due(confirmation.is_some()).to_string(),
+        )),
+        certification.map(|step| {
+            let actor = last_actor(Movement::Liquidation).to_owned();
+            (Figure::CertifiedBy, actor, step.actor.clone())
+        }),
+        confirmation.map(|step| {
+            let actor = last_actor(Movement::Payment).to_owned();
+            (Figure::PaidBy, actor, step.actor.clone())
+        }),
+    ];
+    let subject = instalment.name.to_string();
+    let differs = move |(figure, expected, found)| differs(figure, &subject, expected, found);
+    Ok(figures.into_iter().flatten().filter_map(differs))
+}
+
+fn of_plan(schedule: &Schedule, booked: &[Booked]) -> Result<Vec<Discrepancy>, Mismatch> {
+    let plan = &schedule.plan;
+    let paid = sum(booked, |one| one.movement == Movement::Payment)?;
+    let ordered = schedule.instalments.iter().filter(|one| one.is_ordered());
+    let ordered = Money::sum(ordered.map(|one| one.amount)).ok_or(Mismatch::Terms)?;
+    let subject = plan.name().to_string();
+    let mut figures = vec![(Figure::PlanPaidAmount, paid, plan.paid)];
+    if !plan.measures.terminated {
+        let payable = plan.payable().max(ordered);
+        figures.push((Figure::PlannedAmount, payable, schedule.planned()?));
+    }
+    let differs = |(figure, expected, found): (_, Money, Money)| {
+        differs(figure, &subject, expected.to_string(), found.to_string())
+    };
+    Ok(figures.into_iter().filter_map(differs).collect())
+}
+
+fn differs(figure: Figure, subject: &str, expected: String, found: String) -> Option<Discrepancy> {
+    (expected != found).then(|| Discrepancy {
+        figure,
+        subject: subject.to_owned(),
+        expected,
+        found,
+    })
+}
+
+fn sum(booked: &[Booked], of: impl Fn(&Booked) -> bool) -> Result<Money, Mismatch> {
+    let amounts = booked.iter().filter(|one| of(one)).map(|one| one.amount);
+    Money::sum(amounts).ok_or(Mismatch::Terms)
+}
+
+fn less(debits: Money, credits: Money) -> Result<Money, Mismatch> {
+    debits.checked_sub(credits).ok_or(Mismatch::Terms)
+}
