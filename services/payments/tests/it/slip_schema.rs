@@ -53,9 +53,9 @@ async fn the_rules_of_slips_hold_in_the_database_too() {
     treasury(&world).await;
     let owner = world.db.owner().await;
     for (sql, constraint) in [
-        ("UPDATE slip_order SET state = 'PAID'", "slip_order_paid"),
+        ("UPDATE slip_order SET state = 'PAID', taken_in_charge = true", "slip_order_paid"),
         ("UPDATE slip_order SET payment_date = '2025-10-07'", "slip_order_paid"),
-        ("UPDATE slip_order SET state = 'LOST'", "slip_order_state_check"),
+        ("UPDATE slip_order SET state = 'LOST', taken_in_charge = false", "slip_order_state_check"),
         ("UPDATE slip_order SET taken_in_charge = NOT taken_in_charge", "slip_order_charge"),
         ("UPDATE slip_order SET piece = 1", "slip_order_piece_key"),
         ("UPDATE slip_order SET position = 1", "slip_order_position_key"),
