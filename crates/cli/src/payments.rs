@@ -26,7 +26,7 @@ const PLANS: i32 = 200;
 /// Pages read of one list at most.
 const MAX_PAGES: usize = 1000;
 
-/// Prints what every instalment waits for, and everything that stands in its way; those paid or cancelled only if `all`.
+/// Prints what every instalment waits for and what stands in its way; those paid or cancelled only if `all`.
 pub async fn why(state: &State, parent: &str, all: bool) -> anyhow::Result<()> {
     let explanations = client(state)?.explanations();
     let mut table = print::table(&["échéance", "montant", "attend", "obstacles"]);
@@ -51,7 +51,7 @@ pub async fn why(state: &State, parent: &str, all: bool) -> anyhow::Result<()> {
                     explanation.convention_title, explanation.position, explanation.instalment
                 ),
                 money(explanation.amount.as_ref())?.french(),
-                explanation.message_fr.clone(),
+                awaited(explanation)?,
                 obstacles(explanation),
             ]);
         }
@@ -63,6 +63,20 @@ pub async fn why(state: &State, parent: &str, all: bool) -> anyhow::Result<()> {
     print::align_right(&mut table, 1);
     println!("{table}");
     Ok(())
+}
+
+fn awaited(explanation: &InstalmentExplanation) -> anyhow::Result<String> {
+    let message = &explanation.message_fr;
+    let Some(day) = &explanation.last_order_date else {
+        return Ok(message.clone());
+    };
+    let (year, day) = (
+        explanation.charged_budget_year,
+        french_date(date(Some(day))?),
+    );
+    Ok(format!(
+        "{message}\nexercice {year} si elle est mandatée au plus tard le {day}"
+    ))
 }
 
 fn obstacles(explanation: &InstalmentExplanation) -> String {

@@ -6,7 +6,7 @@ use nonrecours_contracts::payments::{
     ExplainInstalmentsRequest, ExplainInstalmentsResponse, InstalmentExplanation,
     explanation_service_server::{ExplanationService, ExplanationServiceServer},
 };
-use nonrecours_kernel::{Caller, ConventionName, InstalmentName, Scope};
+use nonrecours_kernel::{Caller, ConventionName, InstalmentName, Scope, paris_date};
 use nonrecours_pg::{Db, Event, Tx};
 use nonrecours_rpc::{Check, Failure, Page, field, open};
 use tonic::{Request, Response, Status};
@@ -108,6 +108,7 @@ async fn explained(
         let history = histories.entry(event.resource.clone()).or_default();
         history.push(event);
     }
+    let today = paris_date(tx.now());
     names
         .iter()
         .map(|name| {
@@ -115,7 +116,7 @@ async fn explained(
                 let instalment = schedule.find(name.instalment)?;
                 let history = histories.get(&name.to_string());
                 let history = history.map(Vec::as_slice).unwrap_or_default();
-                Some(wire::explanation(schedule, instalment, history))
+                Some(wire::explanation(schedule, instalment, history, today))
             });
             // One snapshot: what the page lists is there.
             Ok(found.ok_or_else(|| Failure::bug("an instalment without its plan"))?)

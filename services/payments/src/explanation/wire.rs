@@ -1,17 +1,22 @@
 //! An instalment explained, as protobuf.
 
 use nonrecours_contracts::{common, payments as wire};
-use nonrecours_kernel::{Role, Text, change_label, french_date};
+use nonrecours_kernel::{Role, Text, change_label, french_date, paris_date};
 use nonrecours_pg::Event;
-use nonrecours_rpc::convert::{to_blocker, to_money, to_timestamp};
+use nonrecours_rpc::convert::{to_blocker, to_date, to_money, to_timestamp};
+use time::Date;
 
-use crate::instalment::{Instalment, Next, Obstacle, Schedule};
+use crate::{
+    instalment::{Instalment, Next, Obstacle, Schedule},
+    payment_plan::Charge,
+};
 
 /// Everything that can be said of an instalment.
 pub fn explanation(
     schedule: &Schedule,
     instalment: &Instalment,
     history: &[Event],
+    today: Date,
 ) -> wire::InstalmentExplanation {
     let plan = &schedule.plan;
     let next = Next::of(instalment, plan);
@@ -21,6 +26,9 @@ pub fn explanation(
         basis_fr: obstacle.basis().to_owned(),
         lifted_by: obstacle.lifted_by().into_iter().map(role).collect(),
     };
+    let ordered = instalment.state.ordered();
+    let day = ordered.map_or(today, |ordered| paris_date(ordered.order.time));
+    let charge = Charge::of(plan.budget_year, day).filter(|_| instalment.is_live());
     let made = instalment.state.duties().filter(|_| next.is_some());
     wire::InstalmentExplanation {
         instalment: instalment.name.to_string(),
@@ -41,6 +49,10 @@ pub fn explanation(
             .map(obstacle)
             .collect(),
         history: history.iter().map(event).collect(),
+        charged_budget_year: charge.map_or(0, |charge| charge.year),
+        last_order_date: charge
+            .filter(|_| ordered.is_none())
+            .map(|charge| to_date(charge.last_day)),
     }
 }
 

@@ -8,7 +8,8 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    fixtures::{CERTIFY, NOW, account, agreement, call, schedule, step},
+    fixtures::{CERTIFY, NOW, agreement, call, schedule, step},
+    happening::{Event, event},
     *,
 };
 use crate::{
@@ -18,115 +19,6 @@ use crate::{
     },
     payment_plan::{Agreement, Learned, Mismatch, State as PlanState, statement::Statement},
 };
-
-/// One thing that may happen, sensible or not.
-#[derive(Clone, Debug)]
-enum Event {
-    /// Somebody does what the first unpaid instalment waits for.
-    Expected(usize),
-    /// Somebody does something to some instalment.
-    Command(usize, Command, usize),
-    /// The convention has a new revision, which is on its way.
-    Revised(Revision),
-    /// The newest revision arrives.
-    Told,
-    /// Some revision arrives: late, again, or before those that came earlier.
-    ToldAgain(usize),
-    Hours(i64),
-}
-
-/// What a revision of the convention changes.
-#[derive(Clone, Debug)]
-enum Revision {
-    Amended(Vec<(Kind, i64)>),
-    AdvanceWithoutCall(bool),
-    ActionsCompleted,
-    Suspended(bool),
-    /// What a decision leaves, in hundredths of the grant; none: the whole of it.
-    Due(Option<i64>),
-    Claimed(i64),
-    Terminated,
-}
-
-fn command() -> impl Strategy<Value = Command> {
-    prop_oneof![
-        Just(call()),
-        Just(CERTIFY),
-        Just(Command::Certify {
-            account: Some(account())
-        }),
-        Just(Command::Order),
-        (0_i64..4).prop_map(|days| Command::Confirm {
-            transfer_date: paris_date(NOW + Duration::days(days)),
-        }),
-    ]
-}
-
-/// Terms of payment: their kinds in an order that a convention allows, amounts down to nothing.
-fn terms() -> impl Strategy<Value = Vec<(Kind, i64)>> {
-    let amount = || prop_oneof![0_i64..4, 1_i64..2_000_000];
-    let interims = prop::collection::vec(amount(), 0..3);
-    let terms = (prop::option::of(amount()), interims, 1_i64..1_000_000);
-    terms.prop_map(|(advance, interims, balance)| {
-        let interims = interims.into_iter().map(|cents| (Kind::Interim, cents));
-        advance
-            .map(|cents| (Kind::Advance, cents))
-            .into_iter()
-            .chain(interims)
-            .chain([(Kind::Balance, balance)])
-            .collect()
-    })
-}
-
-fn revision() -> impl Strategy<Value = Revision> {
-    prop_oneof![
-        8 => terms().prop_map(Revision::Amended),
-        1 => any::<bool>().prop_map(Revision::AdvanceWithoutCall),
-        4 => Just(Revision::ActionsCompleted),
-        3 => any::<bool>().prop_map(Revision::Suspended),
-        4 => prop::option::of(0_i64..130).prop_map(Revision::Due),
-        1 => (0_i64..1_000_000).prop_map(Revision::Claimed),
-        1 => Just(Revision::Terminated),
-    ]
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        16 => (0_usize..5).prop_map(Event::Expected),
-        6 => (0_usize..6, command(), 0_usize..5).prop_map(|(index, command, actor)| {
-            Event::Command(index, command, actor)
-        }),
-        3 => revision().prop_map(Event::Revised),
-        3 => Just(Event::Told),
-        1 => (0_usize..20).prop_map(Event::ToldAgain),
-        2 => (1_i64..30).prop_map(Event::Hours),
-    ]
-}
-
-impl Revision {
-    /// The convention after it.
-    fn of(self, before: &Agreement) -> Agreement {
-        let mut next = before.clone();
-        next.revision += 1;
-        match self {
-            Self::Amended(terms) => {
-                let money = |(kind, cents)| (kind, Money::from_cents(cents));
-                next.terms = terms.into_iter().map(money).collect();
-                next.grant = Money::sum(next.terms.iter().map(|(_, amount)| *amount)).unwrap();
-            }
-            Self::AdvanceWithoutCall(without) => next.advance_without_call = without,
-            Self::ActionsCompleted => next.actions_completed = true,
-            Self::Suspended(suspended) => next.measures.suspended = suspended,
-            Self::Due(share) => {
-                let of_grant = |share| Money::from_cents(next.grant.cents() * share / 100);
-                next.measures.due = share.map(of_grant);
-            }
-            Self::Claimed(cents) => next.measures.claimed = Money::from_cents(cents),
-            Self::Terminated => next.measures.terminated = true,
-        }
-        next
-    }
-}
 
 /// A plan with its books, and the convention that it follows.
 struct Played {

@@ -6,6 +6,8 @@ mod conservation;
 mod domain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod happening;
 mod obstacle;
 mod refusal;
 mod replan;

@@ -1,6 +1,7 @@
 //! Payment plans: how the grant of a convention in force is paid.
 
 mod agreement;
+mod charge;
 mod domain;
 #[cfg(test)]
 mod learning;
@@ -9,4 +10,5 @@ pub(crate) mod statement;
 pub(crate) mod store;
 
 pub use agreement::{Agreement, Measures, Mismatch};
+pub use charge::Charge;
 pub use domain::{Cause, Learned, Payee, PaymentPlan, State};

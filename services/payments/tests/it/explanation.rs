@@ -7,6 +7,7 @@ use nonrecours_contracts::{
         InstalmentState, NextStep, explanation_service_client::ExplanationServiceClient,
     },
 };
+use time::{Duration, macros::datetime};
 use tonic::Status;
 
 use crate::world::{World, reason};
@@ -291,4 +292,25 @@ async fn what_is_not_there_explains_nothing_and_what_is_foreign_is_out_of_reach(
     assert_eq!(explained(&world, &unknown).await, []);
     let outcome = page(&world, world.tokens.auditor(), of("conventions/1")).await;
     assert_eq!(reason(outcome), "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn an_order_is_charged_to_the_year_until_the_end_of_january_and_carried_over_after() {
+    let world = World::start().await;
+    let agreed = world.agreed().await;
+    let shown = async || {
+        let it = one(&world, &agreed.advance.name).await;
+        let day = it.last_order_date;
+        let day = day.map(|date| (date.year, date.month, date.day));
+        (it.charged_budget_year, day)
+    };
+    assert_eq!(shown().await, (2025, Some((2026, 1, 31))));
+    world.clock.set(datetime!(2026-01-31 22:59:59 UTC));
+    assert_eq!(shown().await, (2025, Some((2026, 1, 31))));
+    // Midnight in Paris.
+    world.clock.set(datetime!(2026-01-31 23:00 UTC));
+    assert_eq!(shown().await, (2026, Some((2027, 1, 31))));
+    world.advance(&agreed.advance.name, 3).await;
+    world.clock.advance(Duration::days(400));
+    assert_eq!(shown().await, (2026, None));
 }
