@@ -4,11 +4,12 @@ use nonrecours_kernel::{
     Blocker, BudgetYear, InstalmentName, Money, ProgrammeId, Siret, SlipName, Violation,
 };
 use nonrecours_pes::{self as pes, SlipKind};
-use time::{Date, Month, OffsetDateTime};
+use time::{Date, OffsetDateTime};
 
 use super::domain::{Order, Reason, Slip, Stage};
 use crate::{
     instalment::{Instalment, Ordered, Schedule},
+    payment_plan::Charge,
     posting_codes::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes},
 };
 
@@ -231,16 +232,11 @@ fn number(terms: &Terms<'_>, candidate: &Candidate, register: &mut Register) -> 
     }
 }
 
-/// The budget year that an order of this day goes on: its own until the end of the January after (art. L1612-11 CGCT), then
-/// the one of the day, to which it is carried over.
+/// The budget year that an order of this day goes on; none before it has begun.
 fn charged_on(own: BudgetYear, today: Date) -> Option<BudgetYear> {
-    let until_end_of_january =
-        today.year() == i32::from(own.get()) + 1 && today.month() == Month::January;
-    if own.contains(today) || until_end_of_january {
-        return Some(own);
-    }
-    let of_today = BudgetYear::new(today.year()).ok()?;
-    (of_today > own).then_some(of_today)
+    let charge = Charge::of(own, today)?;
+    let year = BudgetYear::new(charge.year).ok()?;
+    (year.first_day() <= today).then_some(year)
 }
 
 fn file_name(codes: &BudgetCodes, year: BudgetYear, number: i32) -> String {
