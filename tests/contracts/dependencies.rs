@@ -20,7 +20,7 @@ const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 16] = [
+const PACKAGES: [Package; 17] = [
     package("kernel", &[]),
     // A program of its own, which a service runs: nobody waits for its engine to be built.
     package("typeset", &[]),
@@ -28,13 +28,17 @@ const PACKAGES: [Package; 16] = [
     package("localpg", &[]),
     package("issuer", &["kernel"]),
     package("files", &["kernel"]),
+    package("pes", &["kernel"]),
     package("rpc", &["contracts", "kernel"]),
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
     package("host", &["feed", "kernel", "pg", "rpc"]),
     package("conventions", SHARED),
     package("followup", SHARED),
-    package("payments", SHARED),
+    package(
+        "payments",
+        &["contracts", "feed", "host", "kernel", "pes", "pg", "rpc"],
+    ),
     package(
         "testkit",
         &[

@@ -10,7 +10,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 9] = [
+const NO_RESOURCE: [(&str, &str); 10] = [
     (
         "nonrecours.conventions.v1.AttachmentService.DownloadAttachment",
         "the bytes of the resource, which comes before them in the stream",
@@ -18,6 +18,10 @@ const NO_RESOURCE: [(&str, &str); 9] = [
     (
         "nonrecours.conventions.v1.DocumentService.DownloadDocument",
         "the bytes of the resource, which comes before them in the stream",
+    ),
+    (
+        "nonrecours.payments.v1.SlipService.ExportSlip",
+        "the file of a slip, which has the slip's name",
     ),
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",

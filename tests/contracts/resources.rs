@@ -15,7 +15,7 @@ use crate::{
 const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
 /// Resources that never change.
-const APPEND_ONLY: [(&str, &str); 2] = [
+const APPEND_ONLY: [(&str, &str); 3] = [
     (
         "nonrecours.payments.v1.LedgerEntry",
         "an entry of the books is written once (book_time says when) and never changed, so it has no version",
@@ -23,6 +23,10 @@ const APPEND_ONLY: [(&str, &str); 2] = [
     (
         "nonrecours.conventions.v1.ActivityReportVersion",
         "a report as it was handed in (submit_time says when) is a version itself, and is never changed",
+    ),
+    (
+        "nonrecours.payments.v1.ReturnFile",
+        "what a file did is written once and never changed, so it has no version",
     ),
 ];
 

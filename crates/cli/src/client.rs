@@ -35,7 +35,11 @@ use nonrecours_contracts::{
         explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
         ledger_service_client::LedgerServiceClient,
+        payment_difference_service_client::PaymentDifferenceServiceClient,
         payment_plan_service_client::PaymentPlanServiceClient,
+        posting_codes_service_client::PostingCodesServiceClient,
+        return_file_service_client::ReturnFileServiceClient,
+        slip_service_client::SlipServiceClient,
     },
 };
 use nonrecours_rpc::{
@@ -130,6 +134,10 @@ clients! {
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;
     ledger: LedgerServiceClient on payments;
+    posting_codes: PostingCodesServiceClient on payments;
+    slips: SlipServiceClient on payments;
+    return_files: ReturnFileServiceClient on payments;
+    payment_differences: PaymentDifferenceServiceClient on payments;
     payments_feed: ChangeFeedServiceClient on payments;
 }
 

@@ -16,4 +16,5 @@ pub mod programme;
 pub mod state;
 pub mod suite;
 pub mod trace_tree;
+pub mod treasury;
 pub mod up;

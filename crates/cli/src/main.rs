@@ -16,7 +16,7 @@ use nonrecours_cli::{
     },
     issuer, payments, programme,
     state::{DEFAULT_STATE, State},
-    up,
+    treasury, up,
 };
 use nonrecours_rpc::telemetry::{self, LogFormat, SpanCapture, TelemetryConfig};
 
@@ -118,6 +118,26 @@ enum Command {
         /// `operators/{operator}`, a convention of it, or `operators/-` for all.
         #[arg(default_value = "operators/-")]
         parent: String,
+    },
+    /// Put ordered instalments into a numbered slip and write its file for the accountant (PES V2).
+    MakeSlip {
+        /// `programmes/{programme}`.
+        programme: String,
+        /// Budget year.
+        year: i32,
+        /// `operators/{operator}/conventions/{convention}/instalments/{instalment}`, one or more.
+        #[arg(required = true)]
+        instalments: Vec<String>,
+        /// Folder of the file.
+        #[arg(long, default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Take a file that the accountant sent back (PES_ACQUIT, PES_Retour).
+    ImportReturn {
+        /// `programmes/{programme}`.
+        programme: String,
+        /// The file.
+        file: PathBuf,
     },
     /// Show what all operators of a programme did and spent in a budget year.
     RollUp {
@@ -279,6 +299,18 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::Verify { parent } => {
             return payments::verify(&State::read(&cli.state)?, &parent).await;
+        }
+        Command::MakeSlip {
+            programme,
+            year,
+            instalments,
+            folder,
+        } => {
+            let state = State::read(&cli.state)?;
+            treasury::make_slip(&state, &programme, year, &instalments, &folder).await
+        }
+        Command::ImportReturn { programme, file } => {
+            treasury::import_return(&State::read(&cli.state)?, &programme, &file).await
         }
         Command::RollUp { programme, year } => {
             programme::roll_up(&State::read(&cli.state)?, &programme, year).await

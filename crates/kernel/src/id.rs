@@ -246,6 +246,12 @@ kinds! {
     Session => SessionId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
+    /// Kind of a slip of orders (bordereau de mandats).
+    Slip => SlipId,
+    /// Kind of a file from the accountant (flux retour).
+    ReturnFile => ReturnFileId,
+    /// Kind of a difference between what was ordered and what was paid (écart).
+    PaymentDifference => PaymentDifferenceId,
 }
 
 #[cfg(test)]

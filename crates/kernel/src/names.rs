@@ -384,3 +384,39 @@ resource_name! {
     parent OperatorName { operator }
     has operator: Operator
 }
+
+resource_name! {
+    /// Under which codes a programme orders its payments: there is one set in force.
+    PostingCodesName = "programmes/{programme}/postingCodes" {
+        programme: Programme in "programmes"; "postingCodes"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
+    /// A slip of payment orders of a programme.
+    SlipName = "programmes/{programme}/slips/{slip}" {
+        programme: Programme in "programmes",
+        slip: Slip in "slips"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
+    /// A file that the accountant sent back.
+    ReturnFileName = "programmes/{programme}/returnFiles/{return_file}" {
+        programme: Programme in "programmes",
+        return_file: ReturnFile in "returnFiles"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
+    /// What the accountant states otherwise than it was ordered.
+    PaymentDifferenceName =
+        "programmes/{programme}/paymentDifferences/{payment_difference}" {
+        programme: Programme in "programmes",
+        payment_difference: PaymentDifference in "paymentDifferences"
+    }
+    parent ProgrammeName { programme }
+}

@@ -5,7 +5,8 @@ use nonrecours_contracts::{
 };
 use nonrecours_feed::{Handler, snapshot};
 use nonrecours_kernel::{
-    BudgetYear, ConventionName, IdSource, Invalid, Money, OperatorName, Siret,
+    BudgetYear, ConventionName, FrameworkConventionName, IdSource, Invalid, Money, OperatorName,
+    ProgrammeId, Siret,
 };
 use nonrecours_pg::{Change, Entry, Tx};
 use nonrecours_rpc::{Failure, convert};
@@ -16,6 +17,8 @@ use crate::{
     instalment::{self, Instalment, Kind, Schedule},
     ledger_entry::{self, LedgerEntry},
     payment_plan::{self, Agreement, Cause, Learned, Measures, Payee, PaymentPlan},
+    posting_codes::PayeeCategory,
+    slip::{self, ThirdParty},
 };
 
 /// Applies the changes of `conventions`: operators become payees; a convention in force opens its plan, which later
@@ -32,12 +35,21 @@ impl Handler for Conventions {
             .as_ref()
             .map_or("", |snapshot| snapshot.type_url.as_str());
         if type_url == wire::Operator::type_url() {
-            let payee = payee(&snapshot(change)?)?;
+            let operator = snapshot(change)?;
+            let payee = payee(&operator)?;
             payment_plan::store::learn_payee(tx, &payee, change.revision).await?;
-        } else if type_url == wire::Convention::type_url()
-            && let Some(agreement) = agreement(&snapshot(change)?)?
-        {
-            self.agreed(tx, &agreement).await?;
+            if let Some(known) = third_party(&operator)? {
+                let id = payee.operator;
+                slip::store::learn_third_party(tx, id, &known, change.revision).await?;
+            }
+        } else if type_url == wire::Convention::type_url() {
+            let convention = snapshot(change)?;
+            if let Some(agreement) = agreement(&convention)? {
+                self.agreed(tx, &agreement).await?;
+                if let Some(programme) = programme(&convention)? {
+                    slip::store::learn_programme(tx, &agreement.convention, programme).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -187,6 +199,33 @@ fn payee(operator: &wire::Operator) -> Result<Payee, Failure> {
         siren: siret.siren(),
         is_public,
     })
+}
+
+/// What an operator's snapshot says of how its accountant knows it; nothing when it has no category.
+fn third_party(operator: &wire::Operator) -> Result<Option<ThirdParty>, Failure> {
+    let category = match operator.category() {
+        wire::OperatorCategory::Commune => PayeeCategory::Commune,
+        wire::OperatorCategory::Ccas => PayeeCategory::Ccas,
+        wire::OperatorCategory::Grouping => PayeeCategory::Grouping,
+        wire::OperatorCategory::OtherPublic => PayeeCategory::OtherPublic,
+        wire::OperatorCategory::Association => PayeeCategory::Association,
+        wire::OperatorCategory::OtherPrivate => PayeeCategory::OtherPrivate,
+        wire::OperatorCategory::Unspecified => return Ok(None),
+    };
+    let siret = operator.siret.parse().map_err(unreadable)?;
+    Ok(Some(ThirdParty { siret, category }))
+}
+
+/// The programme of a convention, which it hangs under.
+fn programme(convention: &wire::Convention) -> Result<Option<ProgrammeId>, Failure> {
+    if convention.framework_convention.is_empty() {
+        return Ok(None);
+    }
+    let framework: FrameworkConventionName = convention
+        .framework_convention
+        .parse()
+        .map_err(unreadable)?;
+    Ok(Some(framework.programme))
 }
 
 /// What a convention's snapshot says of its payments; nothing before it is in force.

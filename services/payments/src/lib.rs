@@ -9,7 +9,11 @@ mod explanation;
 mod follow;
 mod instalment;
 mod ledger_entry;
+mod payment_difference;
 mod payment_plan;
+mod posting_codes;
+mod return_file;
+mod slip;
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_host::{Environment, Host, StartError};
@@ -45,7 +49,20 @@ pub async fn serve(
         server
             .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
             .add(payment_plan::rpc::PaymentPlans::server(db.clone()))
-            .add(instalment::rpc::Instalments::server(db.clone(), ids))
+            .add(instalment::rpc::Instalments::server(
+                db.clone(),
+                ids.clone(),
+            ))
+            .add(posting_codes::rpc::Codes::server(db.clone()))
+            .add(slip::rpc::Slips::server(db.clone(), ids.clone()))
+            .add(return_file::rpc::ReturnFiles::server(
+                db.clone(),
+                ids.clone(),
+            ))
+            .add(payment_difference::rpc::Differences::server(
+                db.clone(),
+                ids,
+            ))
             .add(explanation::rpc::Explanations::server(db.clone()))
             .add(ledger_entry::rpc::Ledger::server(db))
     })

@@ -12,12 +12,13 @@ use nonrecours_contracts::{
 use nonrecours_kernel::{ConventionName, IdSource, InstalmentName, Scope};
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert, etag, field, open};
+use time::Date;
 use tonic::{Request, Response, Status};
 
-use super::{Command, Instalment, Schedule, Stage, Step, store, wire};
+use super::{Command, Instalment, Refusal, Schedule, Stage, Step, store, wire};
 use crate::{
     error::Error,
-    ledger_entry::{self, LedgerEntry, Movement},
+    ledger_entry::{self, LedgerEntry},
     payment_plan::{self, PaymentPlan},
 };
 
@@ -154,33 +155,59 @@ impl Instalments {
         etag::check(given_etag, current.revision)?;
         let step = Step::of(scope, tx.now());
         let next = schedule.take(current, command, step)?;
-        store::update(&mut tx, &next).await?;
-        if let Some(movement) = next.movement() {
-            self.book(&mut tx, &next, movement).await?;
-        }
-        if next.state.stage() == Stage::Paid {
-            schedule.plan = pay(&mut tx, &schedule, &next).await?;
-        }
-        let change = Change {
-            kind: kind(next.state.stage()),
-            operator: Some(name.operator()),
-            name: &name.to_string(),
-            revision: next.revision,
-        };
-        tx.record(change, &wire::change(&schedule, &next)).await?;
+        make(&mut tx, &self.ids, &mut schedule, &next).await?;
         let answer = wire::instalment(&schedule, &next);
         Ok(tx.answer(request, answer).await?)
     }
+}
 
-    async fn book(
-        &self,
-        tx: &mut Tx,
-        instalment: &Instalment,
-        movement: Movement,
-    ) -> Result<(), Error> {
+/// Writes a step that was made of an instalment of a locked plan: its state, what it books, and the change.
+pub(crate) async fn make(
+    tx: &mut Tx,
+    ids: &IdSource,
+    schedule: &mut Schedule,
+    next: &Instalment,
+) -> Result<(), Error> {
+    store::update(tx, next).await?;
+    if let Some(movement) = next.movement() {
         let (actor, now) = (tx.actor().to_owned(), tx.now());
-        let entry = LedgerEntry::book(self.ids.next(), instalment, movement, &actor, now);
-        Ok(ledger_entry::store::insert(tx, &entry).await?)
+        let entry = LedgerEntry::book(ids.next(), next, movement, &actor, now);
+        ledger_entry::store::insert(tx, &entry).await?;
+    }
+    if next.state.stage() == Stage::Paid {
+        schedule.plan = pay(tx, schedule, next).await?;
+    }
+    let change = Change {
+        kind: kind(next.state.stage()),
+        operator: Some(next.name.operator()),
+        name: &next.name.to_string(),
+        revision: next.revision,
+    };
+    Ok(tx.record(change, &wire::change(schedule, next)).await?)
+}
+
+/// Confirms the transfer of an ordered instalment on this day, as the accountant of this scope; the day on which it was made
+/// when that is confirmed already, or why it cannot be confirmed.
+pub(crate) async fn confirm(
+    tx: &mut Tx,
+    ids: &IdSource,
+    scope: &Scope,
+    name: &InstalmentName,
+    transfer_date: Date,
+) -> Result<Result<Date, Refusal>, Error> {
+    let gone = || Failure::bug("an instalment in a slip is not there");
+    let mut schedule = store::lock(tx, &name.parent()).await?.ok_or_else(gone)?;
+    let current = schedule.find(name.instalment).ok_or_else(gone)?;
+    if let Some(paid) = current.state.paid() {
+        return Ok(Ok(paid.transfer_date));
+    }
+    let step = Step::of(scope, tx.now());
+    match schedule.take(current, Command::Confirm { transfer_date }, step) {
+        Err(refusal) => Ok(Err(refusal)),
+        Ok(next) => {
+            make(tx, ids, &mut schedule, &next).await?;
+            Ok(Ok(transfer_date))
+        }
     }
 }
 

@@ -136,3 +136,22 @@ async fn the_instalments_of_before_are_the_terms_and_each_entry_finds_its_revisi
     let constraint = broken(&owner, cancelled).await.unwrap();
     assert!(constraint.starts_with("instalment_"), "{constraint}");
 }
+
+#[tokio::test]
+async fn what_slips_need_is_not_known_of_plans_and_payees_of_before() {
+    let (db, owner) = at("slips", 5).await;
+    migrate(&db).await;
+    let known = "SELECT concat_ws(' ', siret IS NULL, category IS NULL, programme_id IS NULL)
+                 FROM payment_plan JOIN operator USING (operator_id) ORDER BY convention_id";
+    assert_eq!(texts(&owner, known).await, ["t t t", "t t t"]);
+    let half = "UPDATE operator SET siret = '21620263000010'";
+    assert_eq!(
+        broken(&owner, half).await.as_deref(),
+        Some("operator_identified")
+    );
+    // Learned together, from the next word on the operator.
+    sqlx::query("UPDATE operator SET siret = '21620263000010', category = 'COMMUNE'")
+        .execute(&owner)
+        .await
+        .unwrap();
+}

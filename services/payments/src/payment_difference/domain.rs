@@ -1,0 +1,112 @@
+//! Differences as values.
+
+use nonrecours_kernel::{Money, PaymentDifferenceName, ReturnFileName, SlipName, Text};
+use time::{Date, OffsetDateTime};
+
+use crate::return_file::OrderKey;
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentDifference {
+    /// Resource name.
+    pub name: PaymentDifferenceName,
+    /// The file that opened it.
+    pub return_file: ReturnFileName,
+    /// The slip of the order.
+    pub slip: SlipName,
+    /// The order.
+    pub order: OrderKey,
+    /// What differs.
+    pub cause: Cause,
+    /// In words.
+    pub text: Text,
+    /// Amount ordered.
+    pub ordered: Money,
+    /// Sum stated as paid.
+    pub stated_amount: Option<Money>,
+    /// Last day of a payment stated.
+    pub stated_date: Option<Date>,
+    /// How it was settled; none while it is open.
+    pub settlement: Option<Settlement>,
+    /// Counts the changes from 1.
+    pub revision: i64,
+    /// When it was opened.
+    pub create_time: OffsetDateTime,
+    /// When it last changed.
+    pub update_time: OffsetDateTime,
+}
+
+/// What differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The amount, or the day of a payment known already.
+    Amount,
+    /// What was stated before.
+    State,
+    /// The payment cannot be confirmed.
+    Confirmation,
+}
+
+/// How it was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// With which outcome.
+    pub outcome: Outcome,
+    /// Why so.
+    pub explanation: String,
+    /// Subject of who settled it.
+    pub actor: String,
+    /// When.
+    pub time: OffsetDateTime,
+}
+
+/// With which outcome a difference is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The sum ordered was paid.
+    PaidInFull,
+    /// Nothing changes.
+    Dismissed,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 3] = [Self::Amount, Self::State, Self::Confirmation];
+
+    /// As the database has it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Amount => "AMOUNT",
+            Self::State => "STATE",
+            Self::Confirmation => "CONFIRMATION",
+        }
+    }
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 2] = [Self::PaidInFull, Self::Dismissed];
+
+    /// As the database has it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::PaidInFull => "PAID_IN_FULL",
+            Self::Dismissed => "DISMISSED",
+        }
+    }
+}
+
+impl PaymentDifference {
+    /// Settled so; nothing when it was settled before.
+    pub fn settle(self, settlement: Settlement) -> Option<Self> {
+        if self.settlement.is_some() {
+            return None;
+        }
+        Some(Self {
+            revision: self.revision + 1,
+            update_time: settlement.time,
+            settlement: Some(settlement),
+            ..self
+        })
+    }
+}

@@ -1,0 +1,364 @@
+//! Issuing a slip: what may go into it, under which numbers, and what its file says.
+
+use nonrecours_kernel::{
+    Blocker, BudgetYear, InstalmentName, Money, ProgrammeId, Siret, SlipName, Violation,
+};
+use nonrecours_pes::{self as pes, SlipKind};
+use time::{Date, OffsetDateTime};
+
+use super::domain::{Order, Reason, Slip, Stage};
+use crate::{
+    instalment::{Instalment, Ordered, Schedule},
+    payment_plan::Charge,
+    posting_codes::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes},
+};
+
+/// The last numbers given in a budget year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Register {
+    /// Of a slip.
+    pub last_slip: i32,
+    /// Of an order.
+    pub last_piece: i32,
+}
+
+/// How the accountant knows a payee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThirdParty {
+    /// SIRET.
+    pub siret: Siret,
+    /// Legal category.
+    pub category: PayeeCategory,
+}
+
+/// An instalment that is to go into a slip, and all that may stand in the way.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The instalment.
+    pub instalment: Instalment,
+    /// Its plan.
+    pub schedule: Schedule,
+    /// The programme of its convention, once known.
+    pub programme: Option<ProgrammeId>,
+    /// Who is paid, once known.
+    pub third_party: Option<ThirdParty>,
+    /// Its last order, and the budget year of that.
+    pub last: Option<(BudgetYear, Order)>,
+    /// Whether what was stated of it waits to be settled.
+    pub difference: bool,
+}
+
+/// What a slip is issued with.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Its name.
+    pub name: SlipName,
+    /// Its budget year.
+    pub budget_year: BudgetYear,
+    /// The numbers given so far.
+    pub register: Register,
+    /// The codes in force.
+    pub codes: Option<&'a PostingCodes>,
+    /// Who issues it.
+    pub issuer: &'a str,
+    /// When.
+    pub now: OffsetDateTime,
+    /// The day of it, in Paris.
+    pub today: Date,
+}
+
+/// Why a slip is not issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotIssued {
+    /// Something stands in the way of one order or another: all of it.
+    Blocked(Vec<Blocker>),
+    /// Its file cannot be written.
+    File(Vec<Violation>),
+}
+
+/// A slip with its file, and the register after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The slip.
+    pub slip: Slip,
+    /// Its file.
+    pub file: Vec<u8>,
+    /// The last numbers given.
+    pub register: Register,
+}
+
+/// What of a candidate goes into the file.
+struct Ready<'a> {
+    instalment: &'a Instalment,
+    schedule: &'a Schedule,
+    ordered: &'a Ordered,
+    third_party: &'a ThirdParty,
+    codes: &'a PayeeCodes,
+    piece: i32,
+    attempt: i16,
+}
+
+/// Issues a slip of these instalments, in their order.
+pub fn issue(terms: Terms<'_>, candidates: &[Candidate]) -> Result<Issued, NotIssued> {
+    let mut register = terms.register;
+    let mut blockers = Vec::new();
+    let mut ready = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        match admit(&terms, candidate, &mut register) {
+            Ok(one) => ready.push(one),
+            Err(found) => blockers.extend(found),
+        }
+    }
+    let codes = match terms.codes {
+        Some(codes) if blockers.is_empty() => codes,
+        _ => return Err(NotIssued::Blocked(blockers)),
+    };
+    register.last_slip += 1;
+    let number = register.last_slip;
+    let orders: Vec<Order> = ready.iter().map(Ready::order).collect();
+    let amount = Money::sum(orders.iter().map(|order| order.amount)).unwrap_or(Money::MAX);
+    let file_name = file_name(&codes.codes, terms.budget_year, number);
+    let flow = pes::Flow {
+        file_name: file_name.clone(),
+        date: terms.today,
+        authority: pes::Authority {
+            posting_office: codes.codes.posting_office.clone(),
+            siret: codes.codes.authority_siret,
+            collectivity_code: codes.codes.collectivity_code.clone(),
+            budget_code: codes.codes.budget_code.clone(),
+        },
+        slips: vec![pes::Slip {
+            budget_year: terms.budget_year,
+            number: number.unsigned_abs(),
+            date: terms.today,
+            kind: SlipKind::Ordinary,
+            pieces: ready.iter().map(|one| one.piece(&codes.codes)).collect(),
+        }],
+    };
+    let written = pes::write(&flow).map_err(NotIssued::File)?;
+    Ok(Issued {
+        slip: Slip {
+            name: terms.name,
+            budget_year: terms.budget_year,
+            number,
+            issue_date: terms.today,
+            amount,
+            file_name,
+            posting_codes_version: codes.version,
+            warnings: written.warnings,
+            orders,
+            issuer: terms.issuer.to_owned(),
+            revision: 1,
+            create_time: terms.now,
+            update_time: terms.now,
+        },
+        file: written.file,
+        register,
+    })
+}
+
+/// Whether a candidate may go into the slip, with its number if so.
+fn admit<'a>(
+    terms: &Terms<'a>,
+    candidate: &'a Candidate,
+    register: &mut Register,
+) -> Result<Ready<'a>, Vec<Blocker>> {
+    let name = &candidate.instalment.name;
+    let mut found = Vec::new();
+    let ordered = match candidate.instalment.state.paid() {
+        Some(_) => None,
+        None => candidate.instalment.state.ordered(),
+    };
+    if ordered.is_none() {
+        found.push(not_ordered(name));
+    }
+    if candidate.programme != Some(terms.name.programme) {
+        found.push(other_programme(name));
+    }
+    let due = charged_on(candidate.schedule.plan.budget_year, terms.today);
+    if due != Some(terms.budget_year) {
+        found.push(other_year(name, due));
+    }
+    if candidate.difference {
+        found.push(difference_open(name));
+    }
+    if candidate
+        .last
+        .as_ref()
+        .is_some_and(|(_, last)| !last.stage.rejected())
+    {
+        found.push(in_slip(name));
+    }
+    let codes = match &candidate.third_party {
+        None => {
+            found.push(unidentified(name));
+            None
+        }
+        Some(third_party) => {
+            let codes = terms
+                .codes
+                .and_then(|codes| codes.codes.payee(third_party.category));
+            if codes.is_none() {
+                found.push(codes_missing(name));
+            }
+            codes
+        }
+    };
+    match (ordered, &candidate.third_party, codes) {
+        (Some(ordered), Some(third_party), Some(codes)) if found.is_empty() => Ok(Ready {
+            instalment: &candidate.instalment,
+            schedule: &candidate.schedule,
+            ordered,
+            third_party,
+            codes,
+            piece: number(terms, candidate, register),
+            attempt: candidate
+                .last
+                .as_ref()
+                .map_or(1, |(_, last)| last.attempt.saturating_add(1)),
+        }),
+        _ => Err(found),
+    }
+}
+
+/// The number of the order: that of the rejected one where it keeps it, else the next.
+fn number(terms: &Terms<'_>, candidate: &Candidate, register: &mut Register) -> i32 {
+    match &candidate.last {
+        Some((year, last)) if *year == terms.budget_year && last.keeps_number() => last.piece,
+        _ => {
+            register.last_piece += 1;
+            register.last_piece
+        }
+    }
+}
+
+/// The budget year that an order of this day goes on; none before it has begun.
+fn charged_on(own: BudgetYear, today: Date) -> Option<BudgetYear> {
+    let charge = Charge::of(own, today)?;
+    let year = BudgetYear::new(charge.year).ok()?;
+    (year.first_day() <= today).then_some(year)
+}
+
+fn file_name(codes: &BudgetCodes, year: BudgetYear, number: i32) -> String {
+    let (siret, office) = (codes.authority_siret, &codes.posting_office);
+    let (collectivity, budget) = (&codes.collectivity_code, &codes.budget_code);
+    format!("PESALR2_{siret}_{office}{collectivity}{budget}_{year}_{number:07}.xml")
+}
+
+impl Ready<'_> {
+    fn order(&self) -> Order {
+        Order {
+            instalment: self.instalment.name,
+            attempt: self.attempt,
+            piece: self.piece,
+            amount: self.instalment.amount,
+            stage: Stage::Transmitted,
+            taken_in_charge: false,
+            reason: Reason::default(),
+            payment_date: None,
+        }
+    }
+
+    fn piece(&self, codes: &BudgetCodes) -> pes::Piece {
+        let (plan, payee) = (&self.schedule.plan, &self.schedule.payee);
+        let kind = self.instalment.kind.french();
+        let account = &self.ordered.certified.account;
+        pes::Piece {
+            id: self.piece.to_string(),
+            object: format!("{} - {kind}", plan.title),
+            // The documents go to the accountant apart: none has an identifier here yet.
+            documents: Vec::new(),
+            lines: vec![pes::Line {
+                nature: self.codes.nature.clone(),
+                function: codes.function_code.clone(),
+                label: format!("{} - {kind} {}", plan.title, plan.budget_year),
+                amount: self.instalment.amount,
+                corrects: None,
+                payee: pes::Payee {
+                    siret: self.third_party.siret,
+                    category: self.codes.third_party_category.clone(),
+                    legal_nature: self.codes.legal_nature.clone(),
+                    name: payee.legal_name.clone(),
+                    address: None,
+                    account: pes::Account {
+                        iban: account.iban.clone(),
+                        bic: account.bic.clone(),
+                        holder: account.holder.clone(),
+                    },
+                },
+            }],
+        }
+    }
+}
+
+fn not_ordered(name: &InstalmentName) -> Blocker {
+    Blocker::new(
+        "INSTALMENT_NOT_ORDERED",
+        name.to_string(),
+        "The payment is not ordered, or is paid already.",
+        "Le paiement de cette échéance n'est pas ordonné, ou il est déjà fait : retirez-la du bordereau, ou faites-la \
+         d'abord ordonner.",
+    )
+}
+
+fn in_slip(name: &InstalmentName) -> Blocker {
+    Blocker::new(
+        "ORDER_IN_SLIP",
+        name.to_string(),
+        "The order is in a slip already.",
+        "Ce mandat figure déjà dans un bordereau qui n'a pas été rejeté : retirez-le de celui-ci.",
+    )
+}
+
+fn other_programme(name: &InstalmentName) -> Blocker {
+    Blocker::new(
+        "ORDER_OTHER_PROGRAMME",
+        name.to_string(),
+        "The convention is of another programme, or it is not known of which.",
+        "Cette échéance relève d'un autre programme, ou son programme n'est pas encore connu : vérifiez la convention.",
+    )
+}
+
+fn other_year(name: &InstalmentName, due: Option<BudgetYear>) -> Blocker {
+    let (en, fr) = match due {
+        Some(year) => (
+            format!("The order goes on the budget year {year}."),
+            format!(
+                "Ce mandat s'impute aujourd'hui sur l'exercice {year} : changez l'exercice du bordereau."
+            ),
+        ),
+        None => (
+            "The budget year of the convention has not begun.".to_owned(),
+            "L'exercice de cette convention n'est pas commencé : attendez le 1er janvier."
+                .to_owned(),
+        ),
+    };
+    Blocker::new("ORDER_OTHER_YEAR", name.to_string(), en, fr)
+}
+
+fn unidentified(name: &InstalmentName) -> Blocker {
+    Blocker::new(
+        "PAYEE_UNIDENTIFIED",
+        name.to_string(),
+        "SIRET and category of the payee are not known: save the operator again.",
+        "Le SIRET et la catégorie du bénéficiaire ne sont pas connus ici : enregistrez à nouveau la fiche de l'opérateur.",
+    )
+}
+
+fn codes_missing(name: &InstalmentName) -> Blocker {
+    Blocker::new(
+        "POSTING_CODES_MISSING",
+        name.to_string(),
+        "The programme has no posting codes for payees of this category.",
+        "Le programme n'a pas de codes d'imputation pour cette catégorie de bénéficiaire : l'ordonnateur les enregistre.",
+    )
+}
+
+fn difference_open(name: &InstalmentName) -> Blocker {
+    Blocker::new(
+        "DIFFERENCE_OPEN",
+        name.to_string(),
+        "A difference stated by the accountant waits to be settled.",
+        "Un écart relevé dans un retour du comptable attend d'être réglé : faites-le régler d'abord.",
+    )
+}

@@ -1,0 +1,11 @@
+//! Slips of payment orders (bordereaux de mandats): numbered without gaps, rendered as a file, followed at the accountant's.
+
+mod domain;
+mod issue;
+pub mod orders;
+pub mod rpc;
+pub mod store;
+mod wire;
+
+pub use domain::{Order, Reason, Slip, Stage};
+pub use issue::{Candidate, Issued, NotIssued, Register, Terms, ThirdParty, issue};

@@ -1,0 +1,203 @@
+//! Orders of slips in the database.
+
+use std::collections::HashMap;
+
+use nonrecours_kernel::{
+    BudgetYear, ConventionId, InstalmentId, InstalmentName, Money, OperatorId, ProgrammeId, SlipId,
+    SlipName,
+};
+use nonrecours_pg::{Error, Tx};
+use rust_decimal::Decimal;
+use time::Date;
+use uuid::Uuid;
+
+use super::{Order, Reason, Stage};
+use crate::return_file::{KnownOrder, OrderKey};
+
+/// The last order of each of these instalments that has one, with its budget year.
+pub async fn last(
+    tx: &mut Tx,
+    instalments: &[InstalmentName],
+) -> Result<HashMap<InstalmentName, (BudgetYear, Order)>, Error> {
+    let column =
+        |id: fn(&InstalmentName) -> Uuid| -> Vec<Uuid> { instalments.iter().map(id).collect() };
+    let rows = sqlx::query_as!(
+        OrderRow,
+        "SELECT DISTINCT ON (operator_id, convention_id, instalment_id)
+                operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
+                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date
+         FROM slip_order AS orders
+         JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS wanted (operator_id, convention_id, instalment_id)
+              USING (operator_id, convention_id, instalment_id)
+         JOIN slip USING (programme_id, slip_id)
+         ORDER BY operator_id, convention_id, instalment_id, attempt DESC",
+        &column(|name| name.operator.uuid()),
+        &column(|name| name.convention.uuid()),
+        &column(|name| name.instalment.uuid())
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let (_, year, order) = row.order()?;
+            Ok((order.instalment, (year, order)))
+        })
+        .collect()
+}
+
+/// These orders, each with its slip and budget year, in the order of their keys.
+pub async fn get(
+    tx: &mut Tx,
+    keys: &[OrderKey],
+) -> Result<Vec<(SlipName, BudgetYear, Order)>, Error> {
+    let column = |id: fn(&InstalmentName) -> Uuid| -> Vec<Uuid> {
+        keys.iter().map(|(name, _)| id(name)).collect()
+    };
+    let attempts: Vec<i16> = keys.iter().map(|(_, attempt)| *attempt).collect();
+    let rows = sqlx::query_as!(
+        OrderRow,
+        "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
+                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date
+         FROM slip_order AS orders
+         JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
+              AS wanted (operator_id, convention_id, instalment_id, attempt)
+              USING (operator_id, convention_id, instalment_id, attempt)
+         JOIN slip USING (programme_id, slip_id)
+         ORDER BY operator_id, convention_id, instalment_id, attempt",
+        &column(|name| name.operator.uuid()),
+        &column(|name| name.convention.uuid()),
+        &column(|name| name.instalment.uuid()),
+        &attempts
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(OrderRow::order).collect()
+}
+
+/// The orders of these slips of a programme, in their order.
+pub async fn of_slips(
+    tx: &mut Tx,
+    programme: ProgrammeId,
+    slips: &[Uuid],
+) -> Result<Vec<(SlipName, BudgetYear, Order)>, Error> {
+    let rows = sqlx::query_as!(
+        OrderRow,
+        "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
+                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date
+         FROM slip_order AS orders JOIN slip USING (programme_id, slip_id)
+         WHERE programme_id = $1 AND slip_id = ANY ($2)
+         ORDER BY slip_id, position",
+        programme.uuid(),
+        slips
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(OrderRow::order).collect()
+}
+
+/// The orders of a programme as files name them, the newest slips first: as many as one file can be about.
+pub async fn known(
+    tx: &mut Tx,
+    programme: ProgrammeId,
+    limit: i64,
+) -> Result<Vec<KnownOrder>, Error> {
+    let rows = sqlx::query!(
+        "SELECT operator_id, convention_id, instalment_id, attempt, budget_year, number, piece, file_name
+         FROM slip_order JOIN slip USING (programme_id, slip_id)
+         WHERE programme_id = $1
+         ORDER BY slip_id DESC, position LIMIT $2",
+        programme.uuid(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let instalment = InstalmentName {
+                operator: OperatorId::from_uuid(row.operator_id),
+                convention: ConventionId::from_uuid(row.convention_id),
+                instalment: InstalmentId::from_uuid(row.instalment_id),
+            };
+            let damaged = |_| Error::Damaged(format!("the slip of {instalment}"));
+            Ok(KnownOrder {
+                key: (instalment, row.attempt),
+                budget_year: BudgetYear::try_from(row.budget_year).map_err(damaged)?,
+                slip: row.number,
+                piece: row.piece,
+                file_name: row.file_name,
+            })
+        })
+        .collect()
+}
+
+/// Writes what has become of an order, under the lock of its register.
+pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE slip_order
+         SET state = $5, taken_in_charge = $6, reason_code = $7, reason_text = $8, payment_date = $9
+         WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3 AND attempt = $4",
+        order.instalment.operator.uuid(),
+        order.instalment.convention.uuid(),
+        order.instalment.instalment.uuid(),
+        order.attempt,
+        order.stage.code(),
+        order.taken_in_charge,
+        order.reason.code,
+        order.reason.text,
+        order.payment_date
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+struct OrderRow {
+    operator_id: Uuid,
+    convention_id: Uuid,
+    instalment_id: Uuid,
+    attempt: i16,
+    programme_id: Uuid,
+    slip_id: Uuid,
+    budget_year: i16,
+    piece: i32,
+    amount: Decimal,
+    state: String,
+    taken_in_charge: bool,
+    reason_code: String,
+    reason_text: String,
+    payment_date: Option<Date>,
+}
+
+impl OrderRow {
+    /// The order, with its slip and budget year.
+    fn order(self) -> Result<(SlipName, BudgetYear, Order), Error> {
+        let instalment = InstalmentName {
+            operator: OperatorId::from_uuid(self.operator_id),
+            convention: ConventionId::from_uuid(self.convention_id),
+            instalment: InstalmentId::from_uuid(self.instalment_id),
+        };
+        let damaged = || Error::Damaged(format!("order of {instalment}"));
+        let stage = Stage::ALL
+            .into_iter()
+            .find(|stage| stage.code() == self.state);
+        let order = Order {
+            instalment,
+            attempt: self.attempt,
+            piece: self.piece,
+            amount: Money::try_from(self.amount).map_err(|_| damaged())?,
+            stage: stage.ok_or_else(damaged)?,
+            taken_in_charge: self.taken_in_charge,
+            reason: Reason {
+                code: self.reason_code,
+                text: self.reason_text,
+            },
+            payment_date: self.payment_date,
+        };
+        let year = BudgetYear::try_from(self.budget_year).map_err(|_| damaged())?;
+        let slip = SlipName {
+            programme: ProgrammeId::from_uuid(self.programme_id),
+            slip: SlipId::from_uuid(self.slip_id),
+        };
+        Ok((slip, year, order))
+    }
+}

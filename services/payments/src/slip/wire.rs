@@ -1,0 +1,58 @@
+//! Slips as protobuf.
+
+use nonrecours_contracts::payments as wire;
+use nonrecours_rpc::{
+    convert::{to_date, to_money, to_timestamp, to_warning},
+    etag,
+};
+
+use super::domain::{Order, Slip, Stage};
+
+impl From<&Slip> for wire::Slip {
+    fn from(slip: &Slip) -> Self {
+        Self {
+            name: slip.name.to_string(),
+            budget_year: i32::from(slip.budget_year.get()),
+            number: slip.number,
+            issue_date: Some(to_date(slip.issue_date)),
+            amount: Some(to_money(slip.amount)),
+            orders: slip.orders.iter().map(wire::SlipOrder::from).collect(),
+            file_name: slip.file_name.clone(),
+            posting_codes_version: slip.posting_codes_version,
+            warnings: slip.warnings.iter().map(to_warning).collect(),
+            issuer: slip.issuer.clone(),
+            revision: slip.revision,
+            create_time: Some(to_timestamp(slip.create_time)),
+            update_time: Some(to_timestamp(slip.update_time)),
+            etag: etag::of(slip.revision),
+        }
+    }
+}
+
+impl From<&Order> for wire::SlipOrder {
+    fn from(order: &Order) -> Self {
+        Self {
+            instalment: order.instalment.to_string(),
+            piece: order.piece,
+            amount: Some(to_money(order.amount)),
+            state: wire::SlipOrderState::from(order.stage).into(),
+            reason_code: order.reason.code.clone(),
+            reason_text: order.reason.text.clone(),
+            payment_date: order.payment_date.map(to_date),
+        }
+    }
+}
+
+impl From<Stage> for wire::SlipOrderState {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Transmitted => Self::Transmitted,
+            Stage::Acknowledged => Self::Acknowledged,
+            Stage::FlowRejected => Self::FlowRejected,
+            Stage::Pending => Self::Pending,
+            Stage::TakenInCharge => Self::TakenInCharge,
+            Stage::Rejected => Self::Rejected,
+            Stage::Paid => Self::Paid,
+        }
+    }
+}
