@@ -111,7 +111,7 @@ mod tests {
             (name, content),
             (b"mimetype".as_slice(), b"text/x".as_slice())
         );
-        assert_eq!(names(&testing::archive(&[])).unwrap(), [b"".as_slice(); 0]);
+        assert!(names(&testing::archive(&[])).unwrap().is_empty());
     }
 
     #[test]

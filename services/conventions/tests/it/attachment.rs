@@ -206,7 +206,7 @@ async fn a_file_is_taken_in_read_listed_and_given_back() {
     let (attachment, given) = download(&world, &taken.name).await.unwrap();
     assert_eq!(attachment, taken);
     assert!(given == bytes);
-    assert_eq!(list(&world, &draft, "").await, [taken.clone()]);
+    assert_eq!(list(&world, &draft, "").await, std::slice::from_ref(&taken));
     let changes = world.changes_until("attachment.added", &taken.name).await;
     let last: Attachment = changes
         .last()
