@@ -128,12 +128,15 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     let convention = format!("{operator}/conventions/{ID}");
     if matches!(
         method.name(),
-        "PushRecords" | "GetIndicators" | "ListHistory" | "UploadAttachment"
+        "PushRecords" | "GetIndicators" | "ListHistory" | "UploadAttachment" | "GenerateDocument"
     ) {
         return Some(convention);
     }
     if method.name() == "DownloadAttachment" {
         return Some(format!("{convention}/attachments/{ID}"));
+    }
+    if method.name() == "DownloadDocument" {
+        return Some(format!("{convention}/documents/{ID}"));
     }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {
