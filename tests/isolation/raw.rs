@@ -132,6 +132,7 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
             | "GetIndicators"
             | "ListHistory"
             | "UploadAttachment"
+            | "GenerateDocument"
             | "ExplainInstalments"
             | "VerifyLedger"
     ) {
@@ -142,6 +143,9 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     }
     if method.name() == "GetStatementOfPayments" {
         return Some(format!("{convention}/paymentPlan"));
+    }
+    if method.name() == "DownloadDocument" {
+        return Some(format!("{convention}/documents/{ID}"));
     }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {

@@ -186,13 +186,13 @@ async fn a_convention_is_written_once_from_the_same_data_and_again_when_it_is_si
     };
     let first = auditor.list_documents(request.clone()).await.unwrap();
     let first = first.into_inner();
-    assert_eq!(first.documents, [draft.clone()]);
+    assert_eq!(first.documents, std::slice::from_ref(&draft));
     let next = ListDocumentsRequest {
         page_token: first.next_page_token,
         ..request
     };
     let second = auditor.list_documents(next).await.unwrap().into_inner();
-    assert_eq!(second.documents, [signed.clone()]);
+    assert_eq!(second.documents, std::slice::from_ref(&signed));
     assert_eq!(second.next_page_token, "");
     let request = GetDocumentRequest {
         name: signed.name.clone(),
