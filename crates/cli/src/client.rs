@@ -22,6 +22,7 @@ use nonrecours_contracts::{
     },
     feed::change_feed_service_client::ChangeFeedServiceClient,
     followup::{
+        beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
         indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
     },
@@ -111,6 +112,7 @@ clients! {
     disputes: DisputeServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
+    beneficiary_identities: BeneficiaryIdentityServiceClient on followup;
     push: PushServiceClient on followup;
     indicators: IndicatorServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;

@@ -121,6 +121,11 @@ impl Host {
         self.background.spawn(follower.run(self.shutdown.clone()));
     }
 
+    /// Runs something in the background, which ends by itself at shutdown.
+    pub fn run(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.background.spawn(work);
+    }
+
     /// Serves until shutdown with the rpcs that `rpcs` adds; drains; ends the background work; closes the database.
     pub async fn serve(
         mut self,

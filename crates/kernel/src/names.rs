@@ -280,6 +280,16 @@ resource_name! {
 }
 
 resource_name! {
+    /// Who a followed person is: there is at most one.
+    BeneficiaryIdentityName = "operators/{operator}/beneficiaries/{beneficiary}/identity" {
+        operator: Operator in "operators",
+        beneficiary: Beneficiary in "beneficiaries"; "identity"
+    }
+    parent BeneficiaryName { operator, beneficiary }
+    has operator: Operator, beneficiary: Beneficiary
+}
+
+resource_name! {
     /// A right followed for one beneficiary.
     EntitlementName = "operators/{operator}/entitlements/{entitlement}" {
         operator: Operator in "operators",

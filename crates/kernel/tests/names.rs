@@ -89,6 +89,10 @@ proptest! {
             BeneficiaryName::PATTERN,
         );
         roundtrip(
+            BeneficiaryIdentityName { operator, beneficiary: Id::from_uuid(b) },
+            BeneficiaryIdentityName::PATTERN,
+        );
+        roundtrip(
             EntitlementName { operator, entitlement: Id::from_uuid(b) },
             EntitlementName::PATTERN,
         );

@@ -5,6 +5,8 @@ use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tonic::{Code, Status};
 
+use crate::vault::SealError;
+
 /// Domain of this service's reasons.
 const DOMAIN: &str = "followup.nonrecours";
 
@@ -17,6 +19,8 @@ pub enum Error {
     Store(pg::Error),
     /// Records are pushed only under a convention in force.
     ConventionNotInForce(ConventionName),
+    /// What is sealed could not be opened, or nothing sealed.
+    Seal(SealError),
 }
 
 impl From<Error> for Failure {
@@ -24,6 +28,9 @@ impl From<Error> for Failure {
         match error {
             Error::Failure(failure) => failure,
             Error::Store(error) => error.into(),
+            // Another instance already has a key that this one is about to read.
+            Error::Seal(error @ SealError::KeyMissing(_)) => Failure::unavailable(&error),
+            Error::Seal(error) => Failure::internal(&error),
             Error::ConventionNotInForce(name) => Failure::new(
                 Code::FailedPrecondition,
                 DOMAIN,
@@ -57,6 +64,12 @@ impl From<Failure> for Error {
 impl From<pg::Error> for Error {
     fn from(error: pg::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::Seal(error)
     }
 }
 

@@ -8,12 +8,16 @@ pub mod convention;
 pub mod entitlement;
 pub mod error;
 pub mod follow;
+pub mod identity;
 pub mod indicator;
 pub mod push;
 pub mod record;
 pub mod session;
+pub mod vault;
 
 pub use config::{Config, DEFAULT_LISTEN};
+
+use std::io;
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_host::{Environment, Host, StartError};
@@ -22,8 +26,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    beneficiary::rpc::Beneficiaries, entitlement::rpc::Entitlements,
-    indicator::rpc::IndicatorReads, push::rpc::Pushes, session::rpc::Sessions,
+    beneficiary::rpc::Beneficiaries, entitlement::rpc::Entitlements, identity::rotation,
+    identity::rpc::Identities, indicator::rpc::IndicatorReads, push::rpc::Pushes,
+    session::rpc::Sessions, vault::Vault,
 };
 
 /// Short name of the service.
@@ -39,6 +44,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
+    let vault = Vault::load(&config.keys_file).map_err(io::Error::from)?;
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let conventions = host.peer(&config.conventions_url)?;
     host.follow("conventions", conventions, follow::Conventions);
@@ -47,6 +53,7 @@ pub async fn serve(
         host.environment.ids.clone(),
         host.shutdown.clone(),
     );
+    host.run(rotation::run(db.clone(), vault.clone(), shutdown.clone()));
     host.serve(listener, |server| {
         server
             .add(ChangeFeed::server(
@@ -58,7 +65,8 @@ pub async fn serve(
             .add(Entitlements::server(db.clone()))
             .add(Sessions::server(db.clone()))
             .add(IndicatorReads::server(db.clone()))
-            .add(Pushes::server(db, ids, shutdown))
+            .add(Identities::server(db.clone(), vault.clone()))
+            .add(Pushes::server(db, ids, vault, shutdown))
     })
     .await
 }

@@ -3,7 +3,9 @@
 
 use std::{fmt, str::FromStr};
 
-use nonrecours_kernel::{ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir};
+use nonrecours_kernel::{
+    ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir, screen,
+};
 use nonrecours_pg::Error;
 use time::OffsetDateTime;
 
@@ -136,6 +138,8 @@ pub struct Candidate<C: Content> {
     pub state: Option<C::State>,
     /// Content, when all of it was readable.
     pub content: Option<C>,
+    /// What is kept apart from the content changes with it.
+    pub differs_apart: bool,
     /// What is wrong.
     pub faults: Faults,
 }
@@ -186,6 +190,28 @@ pub(crate) fn only_all(reached: u64, records: usize) -> Result<(), Error> {
 /// A stored value that its own type refuses: damage, since rows are written by this program only.
 pub(crate) fn damage(invalid: Invalid) -> Error {
     Error::Damaged(invalid.to_string())
+}
+
+/// Reads a text on one line: at most `max` characters once trimmed; empty: not known. Refused with `TEXT_TOO_LONG`,
+/// `TEXT_INVALID` (control characters), `NIR_FORBIDDEN`.
+pub(crate) fn line(text: &str, max: usize) -> Result<String, Invalid> {
+    let text = text.trim();
+    if text.chars().count() > max {
+        return Err(Invalid::new(
+            "TEXT_TOO_LONG",
+            format!("at most {max} characters are accepted"),
+            format!("{max} caractères au plus sont acceptés : abrégez"),
+        ));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Invalid::new(
+            "TEXT_INVALID",
+            "the text holds control characters",
+            "le texte contient des caractères de contrôle : retirez-les (retours à la ligne compris)",
+        ));
+    }
+    screen(text)?;
+    Ok(text.to_owned())
 }
 
 /// `REQUIRED`.

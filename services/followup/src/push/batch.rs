@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     record::{Content, Record, Reference},
     session,
+    vault::KeyRing,
 };
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
@@ -29,11 +30,12 @@ const MAX_ATTEMPTS: u32 = 5;
 pub async fn store(
     db: &Db,
     ids: &IdSource,
+    ring: &KeyRing,
     scope: &Scope,
     convention: &ConventionName,
     records: &[WireRecord],
 ) -> Result<Vec<RecordResult>, Error> {
-    retried(|| store_once(db, ids, scope, convention, records)).await
+    retried(|| store_once(db, ids, ring, scope, convention, records)).await
 }
 
 /// Does it again while another transaction was in the way, [`MAX_ATTEMPTS`] times in all.
@@ -53,6 +55,7 @@ where
 async fn store_once(
     db: &Db,
     ids: &IdSource,
+    ring: &KeyRing,
     scope: &Scope,
     name: &ConventionName,
     records: &[WireRecord],
@@ -61,7 +64,7 @@ async fn store_once(
     let mut tx = db.begin(scope).await?;
     check_in_force(name, convention::store::hold_in_force(&mut tx, name).await?)?;
     let now = tx.now();
-    let batch = Batch::read(records, paris_date(now));
+    let mut batch = Batch::read(records, paris_date(now));
     let mut results = Results::of(records);
     for (place, violations) in batch.rejected {
         results.settle(place, Outcome::Rejected(violations));
@@ -80,9 +83,17 @@ async fn store_once(
         beneficiary::store::find(&mut tx, operator, &distinct(sent.chain(referred))).await?;
     let mut known = KnownBeneficiaries::default();
     stored.iter().for_each(|record| known.stored(record));
+    batch
+        .identities
+        .compare(&mut tx, ring, operator, &stored, &mut batch.beneficiaries)
+        .await?;
     let plan = Plan::make(name, now, ids, stored, batch.beneficiaries);
     beneficiary::store::insert(&mut tx, name, &plan.inserts).await?;
     beneficiary::store::update(&mut tx, operator, &plan.updates).await?;
+    batch
+        .identities
+        .write(&mut tx, ring, operator, plan.written())
+        .await?;
     changes.extend(
         plan.written()
             .map(|record| change("beneficiary.stored", record, &WireBeneficiary::from(record))),

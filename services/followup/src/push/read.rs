@@ -12,6 +12,7 @@ use crate::{
         self,
         domain::{Claim, Entitlement, EntitlementState},
     },
+    identity::{domain::Identity, incoming::Incoming},
     push::plan::other_convention,
     record::{Candidate, Faults, Record, Reference, required},
     session::{self, domain::Session},
@@ -22,6 +23,8 @@ use crate::{
 pub struct Batch {
     /// Persons.
     pub beneficiaries: Vec<Candidate<Beneficiary>>,
+    /// Who they are, where it was sent.
+    pub identities: Incoming,
     /// Rights, whose persons are still to be found.
     pub claims: Vec<PendingClaim>,
     /// Sessions.
@@ -114,6 +117,12 @@ impl Batch {
                 self.rejected.push((place, faults.into_violations()));
             }
             Some(WireContent::Beneficiary(content)) => {
+                let identity = content.identity.as_ref().and_then(|identity| {
+                    Identity::read(identity, "beneficiary.identity", today, &mut faults)
+                });
+                if let (Some(reference), Some(identity)) = (&reference, identity) {
+                    self.identities.add(reference.clone(), identity);
+                }
                 let (state, content) = beneficiary::rpc::read(content, today, &mut faults);
                 self.beneficiaries.push(Candidate {
                     place,
@@ -121,6 +130,7 @@ impl Batch {
                     version,
                     state,
                     content,
+                    differs_apart: false,
                     faults,
                 });
             }
@@ -152,6 +162,7 @@ impl Batch {
                     version,
                     state: Some(()),
                     content,
+                    differs_apart: false,
                     faults,
                 });
             }
@@ -210,6 +221,7 @@ impl KnownBeneficiaries {
             content: beneficiary
                 .zip(claim)
                 .map(|(beneficiary, claim)| Entitlement { beneficiary, claim }),
+            differs_apart: false,
             faults,
         }
     }

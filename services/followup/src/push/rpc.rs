@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
 use super::batch;
-use crate::{convention, error::Error};
+use crate::{convention, error::Error, vault::Vault};
 
 /// Largest message, bytes. The transport refuses a larger one with OUT_OF_RANGE.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
@@ -31,13 +31,19 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 pub struct Pushes {
     db: Db,
     ids: IdSource,
+    vault: Vault,
     shutdown: CancellationToken,
     records: Counter<u64>,
 }
 
 impl Pushes {
     /// The rpc over the service's database. When `shutdown` begins, streams end after the batch in hand.
-    pub fn server(db: Db, ids: IdSource, shutdown: CancellationToken) -> PushServiceServer<Self> {
+    pub fn server(
+        db: Db,
+        ids: IdSource,
+        vault: Vault,
+        shutdown: CancellationToken,
+    ) -> PushServiceServer<Self> {
         let records = global::meter("nonrecours.followup")
             .u64_counter("nonrecours.followup.records")
             .with_unit("{record}")
@@ -46,6 +52,7 @@ impl Pushes {
         PushServiceServer::new(Self {
             db,
             ids,
+            vault,
             shutdown,
             records,
         })
@@ -65,6 +72,7 @@ impl PushService for Pushes {
         let opening = Opening {
             db: self.db.clone(),
             ids: self.ids.clone(),
+            vault: self.vault.clone(),
             records: self.records.clone(),
             caller,
             messages: Messages {
@@ -84,6 +92,7 @@ impl PushService for Pushes {
 struct Opening {
     db: Db,
     ids: IdSource,
+    vault: Vault,
     records: Counter<u64>,
     caller: Caller,
     messages: Messages<Streaming<PushRecordsRequest>>,
@@ -105,6 +114,7 @@ impl Opening {
         Ok(Opened {
             db: self.db,
             ids: self.ids,
+            vault: self.vault,
             records: self.records,
             messages: self.messages,
             scope,
@@ -125,6 +135,7 @@ impl Opening {
 struct Opened {
     db: Db,
     ids: IdSource,
+    vault: Vault,
     records: Counter<u64>,
     messages: Messages<Streaming<PushRecordsRequest>>,
     scope: Scope,
@@ -162,6 +173,7 @@ impl Opened {
         let results = batch::store(
             &self.db,
             &self.ids,
+            &self.vault.ring(),
             &self.scope,
             &self.convention,
             &batch.records,

@@ -113,6 +113,54 @@ fn wrong() -> Vec<(Record, Vec<&'static str>)> {
             vec!["beneficiary.publics[0] UNKNOWN_CODE"],
         ),
         (
+            known("B1", |i| i.birth_name = "é".repeat(101)),
+            vec!["beneficiary.identity.birth_name TEXT_TOO_LONG"],
+        ),
+        (
+            known("B1", |i| i.first_names = "a\nb".into()),
+            vec!["beneficiary.identity.first_names TEXT_INVALID"],
+        ),
+        (
+            known("B1", |i| {
+                for text in [
+                    &mut i.birth_name,
+                    &mut i.first_names,
+                    &mut i.usual_name,
+                    &mut i.birth_place,
+                    &mut i.phone,
+                    &mut i.email,
+                    &mut i.postal_address,
+                ] {
+                    *text = format!("n° {NIR}");
+                }
+            }),
+            vec![
+                "beneficiary.identity.birth_name NIR_FORBIDDEN",
+                "beneficiary.identity.first_names NIR_FORBIDDEN",
+                "beneficiary.identity.usual_name NIR_FORBIDDEN",
+                "beneficiary.identity.birth_place NIR_FORBIDDEN",
+                "beneficiary.identity.postal_address NIR_FORBIDDEN",
+                "beneficiary.identity.phone NIR_FORBIDDEN",
+                "beneficiary.identity.email NIR_FORBIDDEN",
+            ],
+        ),
+        (
+            known("B1", |i| i.birth_date = date(2025, 10, 8)),
+            vec!["beneficiary.identity.birth_date DATE_IN_FUTURE"],
+        ),
+        (
+            known("B1", |i| i.birth_date = date(1980, 2, 30)),
+            vec!["beneficiary.identity.birth_date DATE_INVALID"],
+        ),
+        (
+            known("B1", |i| i.phone = "chez sa sœur".into()),
+            vec!["beneficiary.identity.phone PHONE_INVALID"],
+        ),
+        (
+            known("B1", |i| i.email = "zoe@".into()),
+            vec!["beneficiary.identity.email EMAIL_INVALID"],
+        ),
+        (
             right("E1", ""),
             vec!["entitlement.beneficiary_reference REQUIRED"],
         ),
@@ -320,8 +368,8 @@ async fn each_fault_is_told_by_field_and_reason() {
         .map(|(_, reason)| reason)
         .chain(elsewhere)
         .collect();
-    let declared: BTreeSet<&str> = (1..)
-        .map_while(|number| ErrorReason::try_from(number).ok())
+    let declared: BTreeSet<&str> = (1..1000)
+        .filter_map(|number| ErrorReason::try_from(number).ok())
         .filter_map(|reason| reason.as_str_name().strip_prefix("ERROR_REASON_"))
         .collect();
     assert_eq!(given, declared);

@@ -8,6 +8,7 @@
 
 mod faults;
 mod follow;
+mod identity;
 mod indicators;
 mod isolation;
 mod model;

@@ -1,11 +1,11 @@
 //! What every test here starts from: the service, a convention in force, and records in short form.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use nonrecours_contracts::{
     followup::{
         AgeBand, AmountKind, AmountUnit, BeneficiaryContent, Channel, EntitlementContent,
-        EntitlementState, JourneyState, PushBatch, PushOpening, PushRecordsRequest,
+        EntitlementState, Identity, JourneyState, PushBatch, PushOpening, PushRecordsRequest,
         PushRecordsResponse, Record, RecordOutcome, RecordResult, SessionContent, SupportMode,
         push_records_request::Message, push_service_client::PushServiceClient, record::Content,
     },
@@ -15,6 +15,7 @@ use nonrecours_followup::{
     Config, MIGRATOR, SERVICE,
     convention::{Convention, store},
     serve,
+    vault::Vault,
 };
 use nonrecours_host::{DatabaseConfig, Environment};
 use nonrecours_kernel::{ConventionId, ConventionName, IdSource, OperatorId, Scope};
@@ -38,6 +39,11 @@ pub struct Suite {
     pub serving: Serving,
     pub convention: ConventionName,
     _source: Serving,
+    /// Where the service reads its keys.
+    pub keys_file: PathBuf,
+    /// The same ring as another instance would hold it.
+    pub vault: Vault,
+    _keys: tempfile::TempDir,
 }
 
 impl Suite {
@@ -45,14 +51,31 @@ impl Suite {
         let clock = clock();
         let ids = ids(&clock, 1);
         let database = TestDb::create(SERVICE, &MIGRATOR).await;
+        let suite = Self::serving(database, clock, ids, &ring(&[1], &[1])).await;
+        suite.learn(suite.convention, 1, true).await;
+        suite
+    }
+
+    /// The same database served anew, with another key ring.
+    pub async fn restarted(self, ring: &str) -> Self {
+        self.serving.stop().await;
+        Self::serving(self.database, self.clock, self.ids, ring).await
+    }
+
+    async fn serving(database: TestDb, clock: ManualClock, ids: IdSource, ring: &str) -> Self {
         let db = database.db(clock.clone()).await;
         let owner = database.owner().await;
         let tokens = Tokens::new(clock.clone());
         let conventions = ScriptedFeed::default();
         let source = conventions.serve().await;
+        let folder = tempfile::tempdir().unwrap();
+        let keys_file = folder.path().join("keys.json");
+        std::fs::write(&keys_file, ring).unwrap();
+        let vault = Vault::load(&keys_file).unwrap();
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             database_url: database.app_url().to_owned(),
+            keys_file: keys_file.clone(),
             conventions_url: source.url(),
             database: DatabaseConfig { max_connections: 8 },
             server: ServerConfig::default(),
@@ -66,7 +89,7 @@ impl Suite {
         let serving =
             Serving::start(|listener, shutdown| serve(config, environment, listener, shutdown))
                 .await;
-        let suite = Self {
+        Self {
             database,
             db,
             owner,
@@ -77,9 +100,10 @@ impl Suite {
             serving,
             convention: convention_name(1, 1),
             _source: source,
-        };
-        suite.learn(suite.convention, 1, true).await;
-        suite
+            keys_file,
+            vault,
+            _keys: folder,
+        }
     }
 
     /// Tells the service about a convention without the feed.
@@ -147,6 +171,23 @@ pub struct Announced {
     pub kind: String,
     pub revision: i64,
     pub actor: String,
+}
+
+/// The file of a key ring: keys made of these bytes, and called `k1` and `p1` after them, newest first.
+pub fn ring(identity: &[u8], pseudonym: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let list = |prefix: &str, bytes: &[u8]| {
+        let line = |byte: &u8| {
+            let key = STANDARD.encode([*byte; 32]);
+            format!(r#"{{"id": "{prefix}{byte}", "key": "{key}"}}"#)
+        };
+        bytes.iter().map(line).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        r#"{{"identity": [{}], "pseudonym": [{}]}}"#,
+        list("k", identity),
+        list("p", pseudonym)
+    )
 }
 
 /// Sends messages, ends the stream, and collects the answers; the refusal if there is one.
@@ -218,9 +259,26 @@ pub fn person_with(reference: &str, change: impl FnOnce(&mut BeneficiaryContent)
         state: JourneyState::InSupport.into(),
         closing_reason: 0,
         spotted_date: date(2025, 10, 1),
+        identity: None,
     };
     change(&mut content);
     record(reference, Content::Beneficiary(content))
+}
+
+/// A person in support of whom everything is known.
+pub fn known(reference: &str, change: impl FnOnce(&mut Identity)) -> Record {
+    let mut identity = Identity {
+        birth_name: "Lefèvre-Planté".to_owned(),
+        first_names: "Zoé Ernestine".to_owned(),
+        usual_name: "Quillacq".to_owned(),
+        birth_date: date(1980, 1, 31),
+        birth_place: "Bapaume".to_owned(),
+        phone: "06 39 98 12 34".to_owned(),
+        email: "zoe.quillacq@example.org".to_owned(),
+        postal_address: "7 rue des Trois-Visages, 62000 Arras".to_owned(),
+    };
+    change(&mut identity);
+    person_with(reference, |person| person.identity = Some(identity))
 }
 
 /// A claim to RSA, filed on 2 October 2025.
