@@ -24,7 +24,12 @@ use nonrecours_contracts::{
     followup::{
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
-        indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
+        entitlement_service_client::EntitlementServiceClient,
+        indicator_service_client::IndicatorServiceClient, note_service_client::NoteServiceClient,
+        push_service_client::PushServiceClient,
+        received_referral_service_client::ReceivedReferralServiceClient,
+        referral_service_client::ReferralServiceClient,
+        session_service_client::SessionServiceClient, step_service_client::StepServiceClient,
     },
     payments::{
         instalment_service_client::InstalmentServiceClient,
@@ -113,6 +118,12 @@ clients! {
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
     beneficiary_identities: BeneficiaryIdentityServiceClient on followup;
+    entitlements: EntitlementServiceClient on followup;
+    steps: StepServiceClient on followup;
+    notes: NoteServiceClient on followup;
+    referrals: ReferralServiceClient on followup;
+    received_referrals: ReceivedReferralServiceClient on followup;
+    sessions: SessionServiceClient on followup;
     push: PushServiceClient on followup;
     indicators: IndicatorServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;

@@ -72,6 +72,12 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "instalment.paid" => "virement confirmé",
         "beneficiary.stored" => "personne accompagnée : fiche enregistrée",
         "entitlement.stored" => "droit : fiche enregistrée",
+        "referral.proposed" | "received_referral.proposed" => "orientation proposée",
+        "referral.accepted" | "received_referral.accepted" => "orientation acceptée",
+        "referral.refused" | "received_referral.refused" => "orientation refusée",
+        "referral.revoked" | "received_referral.revoked" => "orientation : consentement retiré",
+        "step.stored" => "démarche : fiche enregistrée",
+        "note.stored" => "note enregistrée",
         "session.stored" => "permanence : fiche enregistrée",
         _ => return None,
     })

@@ -236,6 +236,12 @@ kinds! {
     Beneficiary => BeneficiaryId,
     /// Kind of a followed right (ligne de droit).
     Entitlement => EntitlementId,
+    /// Kind of an act of support (démarche).
+    Step => StepId,
+    /// Kind of a referral (orientation).
+    Referral => ReferralId,
+    /// Kind of a note on a person.
+    Note => NoteId,
     /// Kind of an outreach presence (permanence).
     Session => SessionId,
     /// Kind of a line of the ledger (écriture).

@@ -300,6 +300,46 @@ resource_name! {
 }
 
 resource_name! {
+    /// An act of support of an operator.
+    StepName = "operators/{operator}/steps/{step}" {
+        operator: Operator in "operators",
+        step: Step in "steps"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// A note of an operator on a person.
+    NoteName = "operators/{operator}/notes/{note}" {
+        operator: Operator in "operators",
+        note: Note in "notes"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// A referral as the operator that makes it names it.
+    ReferralName = "operators/{operator}/referrals/{referral}" {
+        operator: Operator in "operators",
+        referral: Referral in "referrals"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// The same as the operator that receives it names it.
+    ReceivedReferralName = "operators/{operator}/receivedReferrals/{referral}" {
+        operator: Operator in "operators",
+        referral: Referral in "receivedReferrals"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
     /// An outreach presence held by an operator.
     SessionName = "operators/{operator}/sessions/{session}" {
         operator: Operator in "operators",

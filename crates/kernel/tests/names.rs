@@ -96,6 +96,16 @@ proptest! {
             EntitlementName { operator, entitlement: Id::from_uuid(b) },
             EntitlementName::PATTERN,
         );
+        roundtrip(
+            ReferralName { operator, referral: Id::from_uuid(b) },
+            ReferralName::PATTERN,
+        );
+        roundtrip(
+            ReceivedReferralName { operator, referral: Id::from_uuid(b) },
+            ReceivedReferralName::PATTERN,
+        );
+        roundtrip(StepName { operator, step: Id::from_uuid(b) }, StepName::PATTERN);
+        roundtrip(NoteName { operator, note: Id::from_uuid(b) }, NoteName::PATTERN);
         roundtrip(SessionName { operator, session: Id::from_uuid(b) }, SessionName::PATTERN);
     }
 }

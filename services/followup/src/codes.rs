@@ -74,6 +74,7 @@ mod tests {
     use crate::{
         beneficiary::domain::{AgeBand, ClosingReason, JourneyState},
         entitlement::domain::{AmountKind, AmountUnit, EntitlementState, SupportMode},
+        referral::domain::ReferralState,
         session::domain::Channel,
     };
 
@@ -105,6 +106,7 @@ mod tests {
             AmountUnit: "AMOUNT_UNIT_",
             SupportMode: "SUPPORT_MODE_",
             Channel: "CHANNEL_",
+            ReferralState: "REFERRAL_STATE_",
         }
     }
 }

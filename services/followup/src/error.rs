@@ -5,7 +5,7 @@ use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tonic::{Code, Status};
 
-use crate::vault::SealError;
+use crate::{referral::domain::Refusal, vault::SealError};
 
 /// Domain of this service's reasons.
 const DOMAIN: &str = "followup.nonrecours";
@@ -19,6 +19,8 @@ pub enum Error {
     Store(pg::Error),
     /// Records are pushed only under a convention in force.
     ConventionNotInForce(ConventionName),
+    /// The referral does not allow it.
+    Refused(Refusal),
     /// What is sealed could not be opened, or nothing sealed.
     Seal(SealError),
 }
@@ -28,6 +30,12 @@ impl From<Error> for Failure {
         match error {
             Error::Failure(failure) => failure,
             Error::Store(error) => error.into(),
+            Error::Refused(refusal) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                refusal.reason(),
+                refusal.text(),
+            ),
             // Another instance already has a key that this one is about to read.
             Error::Seal(error @ SealError::KeyMissing(_)) => Failure::unavailable(&error),
             Error::Seal(error) => Failure::internal(&error),
@@ -64,6 +72,12 @@ impl From<Failure> for Error {
 impl From<pg::Error> for Error {
     fn from(error: pg::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 

@@ -10,9 +10,12 @@ pub mod error;
 pub mod follow;
 pub mod identity;
 pub mod indicator;
+pub mod note;
 pub mod push;
 pub mod record;
+pub mod referral;
 pub mod session;
+pub mod step;
 pub mod vault;
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -26,9 +29,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    beneficiary::rpc::Beneficiaries, entitlement::rpc::Entitlements, identity::rotation,
-    identity::rpc::Identities, indicator::rpc::IndicatorReads, push::rpc::Pushes,
-    session::rpc::Sessions, vault::Vault,
+    beneficiary::rpc::Beneficiaries,
+    entitlement::rpc::Entitlements,
+    identity::rotation,
+    identity::rpc::Identities,
+    indicator::rpc::IndicatorReads,
+    note::rpc::Notes,
+    push::rpc::Pushes,
+    referral::{received::ReceivedReferrals, rpc::Referrals},
+    session::rpc::Sessions,
+    step::rpc::Steps,
+    vault::Vault,
 };
 
 /// Short name of the service.
@@ -64,7 +75,11 @@ pub async fn serve(
             .add(Beneficiaries::server(db.clone()))
             .add(Entitlements::server(db.clone()))
             .add(Sessions::server(db.clone()))
+            .add(Steps::server(db.clone()))
+            .add(Notes::server(db.clone(), vault.clone()))
             .add(IndicatorReads::server(db.clone()))
+            .add(Referrals::server(db.clone(), ids.clone()))
+            .add(ReceivedReferrals::server(db.clone(), vault.clone()))
             .add(Identities::server(db.clone(), vault.clone()))
             .add(Pushes::server(db, ids, vault, shutdown))
     })

@@ -1,10 +1,10 @@
-//! What the three kinds of record have in common: a reference of the operator's own, a version, a content, and how a
+//! What the kinds of record have in common: a reference of the operator's own, a version, a content, and how a
 //! pushed record changes the stored one.
 
 use std::{fmt, str::FromStr};
 
 use nonrecours_kernel::{
-    ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir, screen,
+    BeneficiaryId, ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir, screen,
 };
 use nonrecours_pg::Error;
 use time::OffsetDateTime;
@@ -95,6 +95,17 @@ pub trait Content: PartialEq {
 
     /// Resource name of a record of this kind.
     fn name(operator: OperatorId, id: Self::Id) -> String;
+}
+
+/// A record about a person, whom it names by reference.
+pub trait About: Content {
+    /// All but the person.
+    type Rest;
+    /// Path of the person's reference in a pushed record.
+    const PERSON_FIELD: &'static str;
+
+    /// The whole.
+    fn about(person: BeneficiaryId, rest: Self::Rest) -> Self;
 }
 
 /// A record as it is stored.

@@ -8,7 +8,7 @@ use time::Date;
 
 use crate::{
     codes::{self, codes},
-    record::{Content, Faults, State, in_future, required},
+    record::{About, Content, Faults, State, in_future, required},
 };
 
 /// Largest amount of one right: more is a slip of the keyboard, and would bury every sum.
@@ -121,8 +121,10 @@ pub struct Claim {
     pub filed_date: Option<Date>,
     /// Day of the last decision, from OPENED or REFUSED on; not before filing.
     pub decided_date: Option<Date>,
-    /// Day by which the right must be renewed, not before the decision.
+    /// Day by which the right must be renewed, not before the decision nor the start.
     pub renewal_date: Option<Date>,
+    /// Day from which the right is open, once OPENED.
+    pub start_date: Option<Date>,
     /// How the person is supported, when known.
     pub support_mode: Option<SupportMode>,
     /// Code of the reason of non-take-up, when known.
@@ -148,6 +150,8 @@ pub struct Draft {
     pub decided_date: Option<Date>,
     /// Day by which the right must be renewed.
     pub renewal_date: Option<Date>,
+    /// Day from which the right is open.
+    pub start_date: Option<Date>,
     /// How the person is supported.
     pub support_mode: Option<SupportMode>,
     /// Code of the reason of non-take-up; empty: not known.
@@ -181,6 +185,7 @@ impl Draft {
             filed_date: self.filed_date,
             decided_date: self.decided_date,
             renewal_date: self.renewal_date,
+            start_date: self.start_date,
             support_mode: self.support_mode,
             non_take_up_reason: Some(self.non_take_up_reason).filter(|reason| !reason.is_empty()),
         })
@@ -237,8 +242,13 @@ impl Draft {
         })
     }
 
-    /// Filing, then decision, then renewal; the first two not in the future, and there when the state needs them.
+    /// Filing, then decision, then renewal; the first two not in the future, and there when the state needs them. The start
+    /// of an opened right may lie before its filing or after its decision, not after its renewal.
     fn dates(&self, today: Date, faults: &mut Faults) {
+        let opened = self.state == Some(EntitlementState::Opened);
+        if self.start_date.is_some() && self.state.is_some() && !opened {
+            faults.refuse("entitlement.start_date", start_before_opening());
+        }
         let is = |test: fn(EntitlementState) -> bool| self.state.is_some_and(test);
         for (field, date, needed) in [
             (
@@ -267,6 +277,11 @@ impl Draft {
             (
                 "entitlement.renewal_date",
                 self.decided_date,
+                self.renewal_date,
+            ),
+            (
+                "entitlement.renewal_date",
+                self.start_date,
                 self.renewal_date,
             ),
         ] {
@@ -314,11 +329,19 @@ fn too_large() -> Invalid {
     )
 }
 
+fn start_before_opening() -> Invalid {
+    Invalid::new(
+        "START_BEFORE_OPENING",
+        "a right has a start once it is opened",
+        "la date de début se donne une fois le droit ouvert : retirez-la, ou corrigez l'état",
+    )
+}
+
 fn out_of_order() -> Invalid {
     Invalid::new(
         "DATES_OUT_OF_ORDER",
-        "a decision follows the filing, a renewal the decision",
-        "la décision vient après le dépôt et le renouvellement après la décision : vérifiez les dates",
+        "a decision follows the filing, a renewal the decision and the start",
+        "la décision vient après le dépôt, le renouvellement après la décision et le début : vérifiez les dates",
     )
 }
 
@@ -350,6 +373,15 @@ impl Content for Entitlement {
             entitlement,
         }
         .to_string()
+    }
+}
+
+impl About for Entitlement {
+    type Rest = Claim;
+    const PERSON_FIELD: &'static str = "entitlement.beneficiary_reference";
+
+    fn about(beneficiary: BeneficiaryId, claim: Claim) -> Self {
+        Self { beneficiary, claim }
     }
 }
 

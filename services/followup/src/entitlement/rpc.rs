@@ -67,6 +67,10 @@ pub fn read(
         "entitlement.renewal_date",
         optional_date(content.renewal_date.as_ref()),
     );
+    let start = faults.take(
+        "entitlement.start_date",
+        optional_date(content.start_date.as_ref()),
+    );
     let mode = faults.take(
         "entitlement.support_mode",
         SupportMode::from_wire(content.support_mode),
@@ -80,6 +84,7 @@ pub fn read(
         filed_date: filed.flatten(),
         decided_date: decided.flatten(),
         renewal_date: renewal.flatten(),
+        start_date: start.flatten(),
         support_mode: mode.flatten(),
         non_take_up_reason: content.non_take_up_reason.clone(),
     };
@@ -121,6 +126,7 @@ impl From<&Record<Entitlement>> for Wire {
             create_time: Some(to_timestamp(record.create_time)),
             update_time: Some(to_timestamp(record.update_time)),
             etag: etag::of(record.revision),
+            start_date: claim.start_date.map(to_date),
         }
     }
 }

@@ -249,7 +249,9 @@ pub async fn erase(
     .execute(tx.conn())
     .await?;
     sqlx::query!(
-        "DELETE FROM person_key WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        "DELETE FROM person_key AS key WHERE key.operator_id = $1 AND key.beneficiary_id = ANY($2)
+             AND NOT EXISTS (SELECT FROM note_text AS text
+                             WHERE text.operator_id = key.operator_id AND text.beneficiary_id = key.beneficiary_id)",
         operator.uuid(),
         &persons
     )

@@ -1,25 +1,19 @@
 //! One batch: one transaction, done whole or not at all.
 
 use nonrecours_contracts::followup::{
-    Beneficiary as WireBeneficiary, Entitlement as WireEntitlement, Record as WireRecord,
-    RecordOutcome, RecordResult, RecordViolation, Session as WireSession,
+    Record as WireRecord, RecordOutcome, RecordResult, RecordViolation,
 };
 use nonrecours_kernel::{ConventionName, IdSource, Scope, Violation, paris_date};
-use nonrecours_pg::{self as pg, Change, Db, Entry};
+use nonrecours_pg::{self as pg, Db};
 use nonrecours_rpc::Failure;
-use prost::{Message, Name};
 
 use super::{
-    plan::{Outcome, Plan},
-    read::{Batch, KnownBeneficiaries},
+    kind::Writing,
+    known::{Known, person_id, right_id},
+    plan::Outcome,
+    read::Batch,
 };
-use crate::{
-    beneficiary, convention, entitlement,
-    error::Error,
-    record::{Content, Record, Reference},
-    session,
-    vault::KeyRing,
-};
+use crate::{convention, error::Error, vault::KeyRing};
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
@@ -63,87 +57,108 @@ async fn store_once(
     let operator = name.operator;
     let mut tx = db.begin(scope).await?;
     check_in_force(name, convention::store::hold_in_force(&mut tx, name).await?)?;
-    let now = tx.now();
-    let mut batch = Batch::read(records, paris_date(now));
-    let mut results = Results::of(records);
-    for (place, violations) in batch.rejected {
-        results.settle(place, Outcome::Rejected(violations));
-    }
-    let mut changes = Vec::new();
+    let mut batch = Batch::read(records, paris_date(tx.now()));
+    let mut writing = Writing {
+        tx,
+        convention: name,
+        ids,
+        changes: Vec::new(),
+        outcomes: Vec::new(),
+    };
 
     let sent = batch
         .beneficiaries
         .iter()
         .filter_map(|candidate| candidate.reference.as_ref());
-    let referred = batch
+    let referred = batch.persons_referred_to();
+    let stored = writing.find(sent.chain(referred)).await?;
+    let mut persons = Known::stored(&stored, person_id);
+    batch
+        .identities
+        .compare(
+            &mut writing.tx,
+            ring,
+            operator,
+            &stored,
+            &mut batch.beneficiaries,
+        )
+        .await?;
+    let plan = writing.write(stored, batch.beneficiaries).await?;
+    batch
+        .identities
+        .write(&mut writing.tx, ring, operator, plan.written())
+        .await?;
+    persons.written(&plan, &batch.first_persons, person_id);
+
+    let sent = batch
         .claims
         .iter()
-        .filter_map(|pending| pending.beneficiary.as_ref());
-    let stored =
-        beneficiary::store::find(&mut tx, operator, &distinct(sent.chain(referred))).await?;
-    let mut known = KnownBeneficiaries::default();
-    stored.iter().for_each(|record| known.stored(record));
-    batch
-        .identities
-        .compare(&mut tx, ring, operator, &stored, &mut batch.beneficiaries)
-        .await?;
-    let plan = Plan::make(name, now, ids, stored, batch.beneficiaries);
-    beneficiary::store::insert(&mut tx, name, &plan.inserts).await?;
-    beneficiary::store::update(&mut tx, operator, &plan.updates).await?;
-    batch
-        .identities
-        .write(&mut tx, ring, operator, plan.written())
-        .await?;
-    changes.extend(
-        plan.written()
-            .map(|record| change("beneficiary.stored", record, &WireBeneficiary::from(record))),
-    );
-    for record in &plan.inserts {
-        if let Some(from) = batch.first_places.get(&record.reference) {
-            known.brought(record, *from);
-        }
-    }
-    results.settle_all(plan.outcomes);
-
-    let references = distinct(
-        batch
-            .claims
-            .iter()
-            .filter_map(|pending| pending.reference.as_ref()),
-    );
-    let stored = entitlement::store::find(&mut tx, operator, &references).await?;
+        .filter_map(|pending| pending.reference.as_ref());
+    let referred = batch
+        .steps
+        .iter()
+        .filter_map(|pending| pending.entitlement.as_ref());
+    let stored = writing.find(sent.chain(referred)).await?;
+    let mut rights = Known::stored(&stored, right_id);
     let candidates = batch
         .claims
         .into_iter()
-        .map(|pending| known.resolve(name, pending))
+        .map(|pending| persons.resolve(name, pending))
         .collect();
-    let plan = Plan::make(name, now, ids, stored, candidates);
-    entitlement::store::insert(&mut tx, name, &plan.inserts).await?;
-    entitlement::store::update(&mut tx, operator, &plan.updates).await?;
-    changes.extend(
-        plan.written()
-            .map(|record| change("entitlement.stored", record, &WireEntitlement::from(record))),
-    );
-    results.settle_all(plan.outcomes);
+    let plan = writing.write(stored, candidates).await?;
+    rights.written(&plan, &batch.first_claims, right_id);
 
-    let references = distinct(
-        batch
-            .sessions
-            .iter()
-            .filter_map(|candidate| candidate.reference.as_ref()),
-    );
-    let stored = session::store::find(&mut tx, operator, &references).await?;
-    let plan = Plan::make(name, now, ids, stored, batch.sessions);
-    session::store::insert(&mut tx, name, &plan.inserts).await?;
-    session::store::update(&mut tx, operator, &plan.updates).await?;
-    changes.extend(
-        plan.written()
-            .map(|record| change("session.stored", record, &WireSession::from(record))),
-    );
-    results.settle_all(plan.outcomes);
+    let sent = batch
+        .steps
+        .iter()
+        .filter_map(|pending| pending.step.reference.as_ref());
+    let stored = writing.find(sent).await?;
+    let candidates = batch
+        .steps
+        .into_iter()
+        .map(|pending| rights.resolve(&persons, name, pending))
+        .collect();
+    writing.write(stored, candidates).await?;
 
+    let sent = batch
+        .notes
+        .iter()
+        .filter_map(|pending| pending.reference.as_ref());
+    let stored = writing.find(sent).await?;
+    let mut candidates: Vec<_> = batch
+        .notes
+        .into_iter()
+        .map(|pending| persons.resolve(name, pending))
+        .collect();
+    let texts = &batch.texts;
+    texts
+        .compare(&mut writing.tx, ring, operator, &stored, &mut candidates)
+        .await?;
+    let plan = writing.write(stored, candidates).await?;
+    texts
+        .write(&mut writing.tx, ring, operator, plan.written())
+        .await?;
+
+    let sent = batch
+        .sessions
+        .iter()
+        .filter_map(|candidate| candidate.reference.as_ref());
+    let stored = writing.find(sent).await?;
+    writing.write(stored, batch.sessions).await?;
+
+    let Writing {
+        mut tx,
+        changes,
+        outcomes,
+        ..
+    } = writing;
     tx.record_all(&changes).await?;
     tx.commit().await?;
+    let mut results = Results::of(records);
+    for (place, violations) in batch.rejected {
+        results.settle(place, Outcome::Rejected(violations));
+    }
+    results.settle_all(outcomes);
     results.supersede(&batch.superseded);
     Ok(results.0)
 }
@@ -155,27 +170,6 @@ pub fn check_in_force(name: &ConventionName, in_force: Option<bool>) -> Result<(
         Some(false) => Err(Error::ConventionNotInForce(*name)),
         Some(true) => Ok(()),
     }
-}
-
-fn distinct<'a>(references: impl Iterator<Item = &'a Reference>) -> Vec<&'a str> {
-    let mut references: Vec<&str> = references.map(Reference::as_str).collect();
-    references.sort_unstable();
-    references.dedup();
-    references
-}
-
-fn change<C: Content, M: Message + Name>(
-    kind: &'static str,
-    record: &Record<C>,
-    snapshot: &M,
-) -> Entry {
-    let change = Change {
-        kind,
-        operator: Some(record.convention.operator),
-        name: &record.name(),
-        revision: record.revision,
-    };
-    Entry::new(change, snapshot)
 }
 
 /// The results of a batch, one a record.

@@ -39,6 +39,8 @@ pub enum Label {
     PersonKey,
     /// A person's identity.
     Identity,
+    /// What a note says.
+    Note,
 }
 
 impl Label {
@@ -46,6 +48,7 @@ impl Label {
         match self {
             Self::PersonKey => "person_key",
             Self::Identity => "identity",
+            Self::Note => "note",
         }
     }
 
@@ -213,6 +216,7 @@ mod tests {
         );
         for (label, person, record) in [
             (Label::PersonKey, own, RECORD),
+            (Label::Note, own, RECORD),
             (Label::Identity, person(3, 2), RECORD),
             (Label::Identity, person(1, 3), RECORD),
             (Label::Identity, own, Uuid::from_u128(8)),

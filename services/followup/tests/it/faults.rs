@@ -283,6 +283,92 @@ fn wrong() -> Vec<(Record, Vec<&'static str>)> {
             vec!["entitlement.non_take_up_reason UNKNOWN_CODE"],
         ),
         (
+            right_with("E1", "B0", |r| r.start_date = date(2025, 10, 1)),
+            vec!["entitlement.start_date START_BEFORE_OPENING"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.state = opened;
+                r.amount_kind = AmountKind::Notified.into();
+                r.decided_date = date(2025, 10, 5);
+                r.start_date = date(2025, 11, 1);
+                r.renewal_date = date(2025, 10, 31);
+            }),
+            vec!["entitlement.renewal_date DATES_OUT_OF_ORDER"],
+        ),
+        (step("P1", ""), vec!["step.beneficiary_reference REQUIRED"]),
+        (
+            step("P1", "B404"),
+            vec!["step.beneficiary_reference BENEFICIARY_UNKNOWN"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.step_date = date(2025, 10, 8)),
+            vec!["step.step_date DATE_IN_FUTURE"],
+        ),
+        (
+            step_with("P1", "B0", |s| {
+                s.step_date = None;
+                s.mode = 0;
+                s.channel = 99;
+            }),
+            vec![
+                "step.step_date REQUIRED",
+                "step.mode REQUIRED",
+                "step.channel UNKNOWN_CODE",
+            ],
+        ),
+        (
+            step_with("P1", "B0", |s| s.partner = "ANPE".into()),
+            vec!["step.partner UNKNOWN_CODE"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.minutes = 1_441),
+            vec!["step.minutes NUMBER_OUT_OF_RANGE"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.renewal = true),
+            vec!["step.entitlement_reference REQUIRED"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.entitlement_reference = "E404".into()),
+            vec!["step.entitlement_reference ENTITLEMENT_UNKNOWN"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.entitlement_reference = format!("E{NIR}")),
+            vec!["step.entitlement_reference ENTITLEMENT_UNKNOWN"],
+        ),
+        (
+            note("N1", "", "Revient lundi."),
+            vec!["note.beneficiary_reference REQUIRED"],
+        ),
+        (
+            note("N1", "B404", "Revient lundi."),
+            vec!["note.beneficiary_reference BENEFICIARY_UNKNOWN"],
+        ),
+        (
+            note_with("N1", |n| {
+                n.written_date = None;
+                n.text = " ".into();
+            }),
+            vec!["note.written_date REQUIRED", "note.text REQUIRED"],
+        ),
+        (
+            note_with("N1", |n| n.written_date = date(2025, 10, 8)),
+            vec!["note.written_date DATE_IN_FUTURE"],
+        ),
+        (
+            note_with("N1", |n| n.text = "é".repeat(2_001)),
+            vec!["note.text TEXT_TOO_LONG"],
+        ),
+        (
+            note_with("N1", |n| n.text = "a\u{7}b".into()),
+            vec!["note.text TEXT_INVALID"],
+        ),
+        (
+            note_with("N1", |n| n.text = format!("son numéro : {NIR}")),
+            vec!["note.text NIR_FORBIDDEN"],
+        ),
+        (
             session_with("S1", |s| s.venue = " ".into()),
             vec!["session.venue REQUIRED"],
         ),
@@ -360,6 +446,11 @@ async fn each_fault_is_told_by_field_and_reason() {
         "CONVENTION_NOT_IN_FORCE",
         "TRANSITION_ILLEGAL",
         "OTHER_CONVENTION",
+        "ENTITLEMENT_OF_ANOTHER",
+        "RECIPIENT_INVALID",
+        "REFERRAL_NOT_PROPOSED",
+        "REFERRAL_ENDED",
+        "ANSWERED_BY_RECIPIENT",
     ];
     let given: BTreeSet<&str> = expected
         .iter()

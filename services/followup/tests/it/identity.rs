@@ -217,6 +217,7 @@ async fn nothing_of_an_identity_stands_in_the_database_or_on_the_feed() {
     let suite = Suite::start().await;
     let record = known("B1", |_| {});
     push(&suite, record.clone()).await;
+    push(&suite, note("N1", "B1", "Mme Quillacq revient lundi.")).await;
     let identity = sent(&record);
     let dump = dump(&suite).await.to_lowercase();
     // The dump shows what is there, also in bytes.
@@ -232,6 +233,7 @@ async fn nothing_of_an_identity_stands_in_the_database_or_on_the_feed() {
         "39 98 12",
         "zoe.quillacq",
         "Trois",
+        "lundi",
     ] {
         let planted = planted.to_lowercase();
         assert!(!dump.contains(&planted), "{planted}");
@@ -253,9 +255,15 @@ async fn nothing_of_an_identity_stands_in_the_database_or_on_the_feed() {
         ..PullChangesRequest::default()
     };
     let page = feed.pull_changes(request).await.unwrap().into_inner();
-    assert_eq!(page.changes.len(), 1);
+    assert_eq!(page.changes.len(), 2);
     let bytes = page.encode_to_vec();
-    for text in [identity.birth_name, identity.first_names, identity.email] {
+    let note = "lundi".to_owned();
+    for text in [
+        identity.birth_name,
+        identity.first_names,
+        identity.email,
+        note,
+    ] {
         let text = text.as_bytes();
         assert!(!bytes.windows(text.len()).any(|window| window == text));
     }

@@ -5,9 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use nonrecours_contracts::{
     followup::{
         AgeBand, AmountKind, AmountUnit, BeneficiaryContent, Channel, EntitlementContent,
-        EntitlementState, Identity, JourneyState, PushBatch, PushOpening, PushRecordsRequest,
-        PushRecordsResponse, Record, RecordOutcome, RecordResult, SessionContent, SupportMode,
-        push_records_request::Message, push_service_client::PushServiceClient, record::Content,
+        EntitlementState, Identity, JourneyState, NoteContent, PushBatch, PushOpening,
+        PushRecordsRequest, PushRecordsResponse, Record, RecordOutcome, RecordResult,
+        SessionContent, StepContent, SupportMode, push_records_request::Message,
+        push_service_client::PushServiceClient, record::Content,
     },
     google::r#type::{Date, Money},
 };
@@ -303,9 +304,52 @@ pub fn right_with(
         renewal_date: None,
         support_mode: SupportMode::OnBehalf.into(),
         non_take_up_reason: "COMPLEXITE".to_owned(),
+        start_date: None,
     };
     change(&mut content);
     record(reference, Content::Entitlement(content))
+}
+
+/// A step of 3 October 2025 for a person, at a partner's place.
+pub fn step(reference: &str, beneficiary: &str) -> Record {
+    step_with(reference, beneficiary, |_| {})
+}
+
+pub fn step_with(
+    reference: &str,
+    beneficiary: &str,
+    change: impl FnOnce(&mut StepContent),
+) -> Record {
+    let mut content = StepContent {
+        beneficiary_reference: beneficiary.to_owned(),
+        entitlement_reference: String::new(),
+        step_date: date(2025, 10, 3),
+        mode: SupportMode::OnBehalf.into(),
+        channel: Channel::PartnerSession.into(),
+        partner: "CAF".to_owned(),
+        renewal: false,
+        minutes: 45,
+    };
+    change(&mut content);
+    record(reference, Content::Step(content))
+}
+
+/// A note of 3 October 2025 on a person.
+pub fn note(reference: &str, beneficiary: &str, text: &str) -> Record {
+    let content = NoteContent {
+        beneficiary_reference: beneficiary.to_owned(),
+        written_date: date(2025, 10, 3),
+        text: text.to_owned(),
+    };
+    record(reference, Content::Note(content))
+}
+
+pub fn note_with(reference: &str, change: impl FnOnce(&mut NoteContent)) -> Record {
+    let mut record = note(reference, "B0", "Revient lundi.");
+    if let Some(Content::Note(content)) = &mut record.content {
+        change(content);
+    }
+    record
 }
 
 /// A session at the Cité des Métiers on 6 October 2025.
