@@ -127,7 +127,7 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     let convention = format!("{operator}/conventions/{ID}");
     if matches!(
         method.name(),
-        "PushRecords" | "GetIndicators" | "ListHistory"
+        "PushRecords" | "PushRecordsOnce" | "GetIndicators" | "ListHistory"
     ) {
         return Some(convention);
     }

@@ -19,6 +19,15 @@ use crate::{convention, error::Error, vault::KeyRing};
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
 const MAX_ATTEMPTS: u32 = 5;
 
+/// How a batch is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Nothing is stored: only told what would become of it.
+    pub dry_run: bool,
+    /// A rejected record keeps the others out.
+    pub all_or_none: bool,
+}
+
 /// Stores a batch under a convention of the scope's operator: one result a record, in their order. When it returns, what
 /// it says is durable.
 pub async fn store(
@@ -27,9 +36,10 @@ pub async fn store(
     ring: &KeyRing,
     scope: &Scope,
     convention: &ConventionName,
+    rules: Rules,
     records: &[WireRecord],
 ) -> Result<Vec<RecordResult>, Error> {
-    retried(|| store_once(db, ids, ring, scope, convention, records)).await
+    retried(|| store_once(db, ids, ring, scope, convention, rules, records)).await
 }
 
 /// Does it again while another transaction was in the way, [`MAX_ATTEMPTS`] times in all.
@@ -52,6 +62,7 @@ async fn store_once(
     ring: &KeyRing,
     scope: &Scope,
     name: &ConventionName,
+    rules: Rules,
     records: &[WireRecord],
 ) -> Result<Vec<RecordResult>, Error> {
     let operator = name.operator;
@@ -152,13 +163,28 @@ async fn store_once(
         outcomes,
         ..
     } = writing;
-    tx.record_all(&changes).await?;
-    tx.commit().await?;
+    let held_back = rules.all_or_none
+        && (!batch.rejected.is_empty()
+            || outcomes
+                .iter()
+                .any(|(_, outcome)| matches!(outcome, Outcome::Rejected(_))));
+    if rules.dry_run || held_back {
+        // What was tried goes with the transaction.
+        drop(tx);
+    } else {
+        tx.record_all(&changes).await?;
+        tx.commit().await?;
+    }
     let mut results = Results::of(records);
     for (place, violations) in batch.rejected {
         results.settle(place, Outcome::Rejected(violations));
     }
     results.settle_all(outcomes);
+    if held_back {
+        results.not_stored(RecordOutcome::HeldBack);
+    } else if rules.dry_run {
+        results.not_stored(RecordOutcome::Stored);
+    }
     results.supersede(&batch.superseded);
     Ok(results.0)
 }
@@ -201,6 +227,19 @@ impl Results {
             result.set_outcome(outcome);
             result.name = name;
             result.violations = violations.into_iter().map(violation).collect();
+        }
+    }
+
+    /// What would have been stored has this outcome instead, and no name.
+    fn not_stored(&mut self, outcome: RecordOutcome) {
+        let stored = RecordOutcome::Stored;
+        for result in self
+            .0
+            .iter_mut()
+            .filter(|result| result.outcome() == stored)
+        {
+            result.set_outcome(outcome);
+            result.name.clear();
         }
     }
 

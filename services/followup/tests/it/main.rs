@@ -13,6 +13,7 @@ mod indicators;
 mod isolation;
 mod migration;
 mod model;
+mod modes;
 mod notes;
 mod push;
 mod races;

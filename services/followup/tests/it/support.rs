@@ -212,6 +212,7 @@ pub fn opening(convention: &ConventionName) -> PushRecordsRequest {
     PushRecordsRequest {
         message: Some(Message::Opening(PushOpening {
             convention: convention.to_string(),
+            ..PushOpening::default()
         })),
     }
 }
@@ -388,6 +389,7 @@ pub fn outcomes(answer: &PushRecordsResponse) -> Vec<RecordOutcome> {
         (RecordOutcome::Stale, answer.stale),
         (RecordOutcome::Superseded, answer.superseded),
         (RecordOutcome::Rejected, answer.rejected),
+        (RecordOutcome::HeldBack, answer.held_back),
     ];
     let outcomes: Vec<RecordOutcome> = answer.results.iter().map(RecordResult::outcome).collect();
     for (outcome, count) in counts {
