@@ -25,7 +25,8 @@ use nonrecours_contracts::{
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
         entitlement_service_client::EntitlementServiceClient,
-        indicator_service_client::IndicatorServiceClient, note_service_client::NoteServiceClient,
+        indicator_service_client::IndicatorServiceClient,
+        local_aid_service_client::LocalAidServiceClient, note_service_client::NoteServiceClient,
         push_service_client::PushServiceClient,
         received_referral_service_client::ReceivedReferralServiceClient,
         referral_service_client::ReferralServiceClient,
@@ -122,6 +123,7 @@ clients! {
     steps: StepServiceClient on followup;
     notes: NoteServiceClient on followup;
     referrals: ReferralServiceClient on followup;
+    local_aids: LocalAidServiceClient on followup;
     received_referrals: ReceivedReferralServiceClient on followup;
     sessions: SessionServiceClient on followup;
     push: PushServiceClient on followup;

@@ -76,6 +76,8 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "referral.accepted" | "received_referral.accepted" => "orientation acceptée",
         "referral.refused" | "received_referral.refused" => "orientation refusée",
         "referral.revoked" | "received_referral.revoked" => "orientation : consentement retiré",
+        "local_aid.created" => "aide locale ajoutée",
+        "local_aid.ended" => "aide locale : dernier jour",
         "step.stored" => "démarche : fiche enregistrée",
         "note.stored" => "note enregistrée",
         "session.stored" => "permanence : fiche enregistrée",

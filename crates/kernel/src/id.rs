@@ -238,6 +238,8 @@ kinds! {
     Entitlement => EntitlementId,
     /// Kind of an act of support (démarche).
     Step => StepId,
+    /// Kind of a local extra-legal aid (aide extra-légale).
+    LocalAid => LocalAidId,
     /// Kind of a referral (orientation).
     Referral => ReferralId,
     /// Kind of a note on a person.

@@ -320,6 +320,16 @@ resource_name! {
 }
 
 resource_name! {
+    /// A local extra-legal aid of an operator.
+    LocalAidName = "operators/{operator}/localAids/{local_aid}" {
+        operator: Operator in "operators",
+        local_aid: LocalAid in "localAids"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
     /// A referral as the operator that makes it names it.
     ReferralName = "operators/{operator}/referrals/{referral}" {
         operator: Operator in "operators",

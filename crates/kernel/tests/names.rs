@@ -104,6 +104,7 @@ proptest! {
             ReceivedReferralName { operator, referral: Id::from_uuid(b) },
             ReceivedReferralName::PATTERN,
         );
+        roundtrip(LocalAidName { operator, local_aid: Id::from_uuid(b) }, LocalAidName::PATTERN);
         roundtrip(StepName { operator, step: Id::from_uuid(b) }, StepName::PATTERN);
         roundtrip(NoteName { operator, note: Id::from_uuid(b) }, NoteName::PATTERN);
         roundtrip(SessionName { operator, session: Id::from_uuid(b) }, SessionName::PATTERN);

@@ -10,6 +10,7 @@ pub mod error;
 pub mod follow;
 pub mod identity;
 pub mod indicator;
+pub mod local_aid;
 pub mod note;
 pub mod push;
 pub mod record;
@@ -34,6 +35,7 @@ use crate::{
     identity::rotation,
     identity::rpc::Identities,
     indicator::rpc::IndicatorReads,
+    local_aid::rpc::LocalAids,
     note::rpc::Notes,
     push::rpc::Pushes,
     referral::{received::ReceivedReferrals, rpc::Referrals},
@@ -78,6 +80,7 @@ pub async fn serve(
             .add(Steps::server(db.clone()))
             .add(Notes::server(db.clone(), vault.clone()))
             .add(IndicatorReads::server(db.clone()))
+            .add(LocalAids::server(db.clone(), ids.clone()))
             .add(Referrals::server(db.clone(), ids.clone()))
             .add(ReceivedReferrals::server(db.clone(), vault.clone()))
             .add(Identities::server(db.clone(), vault.clone()))

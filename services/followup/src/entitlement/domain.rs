@@ -8,6 +8,7 @@ use time::Date;
 
 use crate::{
     codes::{self, codes},
+    local_aid::domain::Rights,
     record::{About, Content, Faults, State, in_future, required},
 };
 
@@ -159,15 +160,15 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Checks the whole against the rules; notes every fault. `today` is the day in Paris. Codes must be valid on the
-    /// day of filing, before that today.
-    pub fn check(self, today: Date, faults: &mut Faults) -> Option<Claim> {
+    /// Checks the whole against the rules; notes every fault. `rights` may be chosen; `today` is the day in Paris. Codes
+    /// must be valid on the day of filing, before that today.
+    pub fn check(self, rights: &Rights, today: Date, faults: &mut Faults) -> Option<Claim> {
         let day = self.filed_date.unwrap_or(today);
-        let right = self.right(day, faults);
+        let unit = self.right(rights, day, faults);
         if self.state.is_none() {
             faults.refuse("entitlement.state", required());
         }
-        let amount = self.amount(right, faults);
+        let amount = self.amount(unit, faults);
         self.dates(today, faults);
         let reason = self.non_take_up_reason.as_str();
         if !(reason.is_empty()
@@ -175,11 +176,11 @@ impl Draft {
         {
             faults.refuse("entitlement.non_take_up_reason", codes::unknown());
         }
-        let (Some(right), Some(state), true) = (right, self.state, faults.is_empty()) else {
+        let (Some(_), Some(state), true) = (unit, self.state, faults.is_empty()) else {
             return None;
         };
         Some(Claim {
-            right: right.code.to_owned(),
+            right: self.right,
             state,
             amount,
             filed_date: self.filed_date,
@@ -191,22 +192,21 @@ impl Draft {
         })
     }
 
-    fn right(&self, day: Date, faults: &mut Faults) -> Option<&'static catalogue::Right> {
-        let right = match self.right.as_str() {
+    /// What the amount of the right counts.
+    fn right(&self, rights: &Rights, day: Date, faults: &mut Faults) -> Option<RightUnit> {
+        let unit = match self.right.as_str() {
             "" => Err(required()),
-            code => catalogue::right(code)
-                .filter(|right| right.valid_on(day))
-                .ok_or_else(codes::unknown),
+            code => rights.unit_on(code, day).ok_or_else(codes::unknown),
         };
-        faults.take("entitlement.right", right)
+        faults.take("entitlement.right", unit)
     }
 
     /// Amount, kind and unit come together or not at all; an opened right has them, notified.
-    fn amount(&self, right: Option<&catalogue::Right>, faults: &mut Faults) -> Option<Amount> {
+    fn amount(&self, unit: Option<RightUnit>, faults: &mut Faults) -> Option<Amount> {
         let opened = self.state == Some(EntitlementState::Opened);
         let given =
             self.amount.is_some() || self.amount_kind.is_some() || self.amount_unit.is_some();
-        match right.map(|right| right.unit) {
+        match unit {
             Some(RightUnit::NotMonetary) => {
                 if given {
                     faults.refuse("entitlement.amount", not_in_money());

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    local_aid::domain::Rights,
     record::{Faults, Record},
 };
 
@@ -29,6 +30,7 @@ use crate::{
 /// since it can be judged when the rest is wrong.
 pub fn read(
     content: &EntitlementContent,
+    rights: &Rights,
     today: Date,
     faults: &mut Faults,
 ) -> (Option<EntitlementState>, Option<Claim>) {
@@ -88,7 +90,7 @@ pub fn read(
         support_mode: mode.flatten(),
         non_take_up_reason: content.non_take_up_reason.clone(),
     };
-    (state, draft.check(today, faults))
+    (state, draft.check(rights, today, faults))
 }
 
 impl From<&Record<Entitlement>> for Wire {

@@ -11,9 +11,9 @@ use super::{
     kind::Writing,
     known::{Known, person_id, right_id},
     plan::Outcome,
-    read::Batch,
+    read::{Batch, local_codes},
 };
-use crate::{convention, error::Error, vault::KeyRing};
+use crate::{convention, error::Error, local_aid, vault::KeyRing};
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
@@ -68,7 +68,8 @@ async fn store_once(
     let operator = name.operator;
     let mut tx = db.begin(scope).await?;
     check_in_force(name, convention::store::hold_in_force(&mut tx, name).await?)?;
-    let mut batch = Batch::read(records, paris_date(tx.now()));
+    let rights = local_aid::store::rights(&mut tx, operator, &local_codes(records)).await?;
+    let mut batch = Batch::read(records, &rights, paris_date(tx.now()));
     let mut writing = Writing {
         tx,
         convention: name,

@@ -11,11 +11,21 @@ use crate::{
     beneficiary::{self, domain::Beneficiary},
     entitlement::{self, domain::Entitlement},
     identity::{self, domain::Identity},
+    local_aid::domain::{PREFIX, Rights},
     note::{self, domain::Note},
     record::{Candidate, Faults, Reference},
     session::{self, domain::Session},
     step::{self, domain::Step},
 };
+
+/// The codes of local aids that rights of a batch are followed under.
+pub fn local_codes(records: &[Wire]) -> Vec<&str> {
+    let codes = records.iter().filter_map(|record| match &record.content {
+        Some(WireContent::Entitlement(content)) => Some(content.right.as_str()),
+        _ => None,
+    });
+    codes.filter(|code| code.starts_with(PREFIX)).collect()
+}
 
 /// The records of a batch by kind, each reference of a kind once, in the last form given.
 #[derive(Default)]
@@ -45,8 +55,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads every record, with every fault of each. `today` is the day in Paris.
-    pub fn read(records: &[Wire], today: Date) -> Self {
+    /// Reads every record, with every fault of each. `rights` may be chosen; `today` is the day in Paris.
+    pub fn read(records: &[Wire], rights: &Rights, today: Date) -> Self {
         let references: Vec<Result<Reference, Invalid>> = records
             .iter()
             .map(|record| record.external_reference.parse())
@@ -74,7 +84,7 @@ impl Batch {
                     continue;
                 }
             }
-            batch.sort(place, record, reference.clone(), today);
+            batch.sort(place, record, reference.clone(), rights, today);
         }
         batch
     }
@@ -92,6 +102,7 @@ impl Batch {
         place: usize,
         record: &Wire,
         reference: Result<Reference, Invalid>,
+        rights: &Rights,
         today: Date,
     ) {
         let mut faults = Faults::default();
@@ -124,7 +135,7 @@ impl Batch {
                 });
             }
             Some(WireContent::Entitlement(content)) => {
-                let (state, claim) = entitlement::rpc::read(content, today, &mut faults);
+                let (state, claim) = entitlement::rpc::read(content, rights, today, &mut faults);
                 let person = person::<Entitlement>(&content.beneficiary_reference, &mut faults);
                 self.claims.push(Pending {
                     place,

@@ -177,6 +177,10 @@ fn wrong() -> Vec<(Record, Vec<&'static str>)> {
             vec!["entitlement.right UNKNOWN_CODE"],
         ),
         (
+            right_with("E1", "B0", |r| r.right = "local:216202630:aide".into()),
+            vec!["entitlement.right UNKNOWN_CODE"],
+        ),
+        (
             right_with("E1", "B0", |r| r.state = 0),
             vec!["entitlement.state REQUIRED"],
         ),
@@ -448,6 +452,7 @@ async fn each_fault_is_told_by_field_and_reason() {
         "OTHER_CONVENTION",
         "ENTITLEMENT_OF_ANOTHER",
         "RECIPIENT_INVALID",
+        "LOCAL_CODE_INVALID",
         "REFERRAL_NOT_PROPOSED",
         "REFERRAL_ENDED",
         "ANSWERED_BY_RECIPIENT",

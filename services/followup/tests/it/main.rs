@@ -11,6 +11,7 @@ mod follow;
 mod identity;
 mod indicators;
 mod isolation;
+mod local_aids;
 mod migration;
 mod model;
 mod modes;

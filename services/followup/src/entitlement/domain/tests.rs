@@ -26,7 +26,7 @@ fn opened() -> Draft {
 
 fn faults(draft: Draft) -> Vec<(String, String)> {
     let mut faults = Faults::default();
-    let claim = draft.check(TODAY, &mut faults);
+    let claim = draft.check(&Rights::default(), TODAY, &mut faults);
     assert_eq!(claim.is_some(), faults.is_empty());
     let faults = faults.into_violations().into_iter();
     faults
@@ -46,7 +46,9 @@ fn fault(field: &str, reason: &str) -> Vec<(String, String)> {
 #[test]
 fn a_claim_is_kept_as_it_was_sent() {
     let mut faults = Faults::default();
-    let claim = opened().check(TODAY, &mut faults).unwrap();
+    let claim = opened()
+        .check(&Rights::default(), TODAY, &mut faults)
+        .unwrap();
     assert_eq!(claim.right, "RSA");
     assert_eq!(claim.amount.unwrap().value, Money::from_cents(64_652));
     assert_eq!(
@@ -59,7 +61,7 @@ fn a_claim_is_kept_as_it_was_sent() {
         state: Some(EntitlementState::Identified),
         ..Draft::default()
     };
-    let claim = bare.check(TODAY, &mut faults).unwrap();
+    let claim = bare.check(&Rights::default(), TODAY, &mut faults).unwrap();
     assert_eq!(
         (claim.amount, claim.non_take_up_reason, claim.filed_date),
         (None, None, None)
