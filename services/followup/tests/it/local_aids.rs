@@ -248,7 +248,10 @@ async fn an_aid_is_its_operators_and_the_programme_reads_it() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!((first.local_aids.len(), &first.local_aids[0]), (1, &created));
+    assert_eq!(
+        (first.local_aids.len(), &first.local_aids[0]),
+        (1, &created)
+    );
     assert_eq!(last.local_aids[0].code, "local:216202630:aide-au-chauffage");
     assert!(last.next_page_token.is_empty());
     let status = officer
