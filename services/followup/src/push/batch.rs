@@ -16,6 +16,7 @@ use super::{
 use crate::{
     beneficiary, convention, entitlement,
     error::Error,
+    indicator::rollup::Keeper,
     record::{Content, Record, Reference},
     session,
 };
@@ -81,6 +82,8 @@ async fn store_once(
     let mut known = KnownBeneficiaries::default();
     stored.iter().for_each(|record| known.stored(record));
     let plan = Plan::make(name, now, ids, stored, batch.beneficiaries);
+    let mut figures = Keeper::new(operator);
+    figures.beneficiaries(&mut tx, &plan).await?;
     beneficiary::store::insert(&mut tx, name, &plan.inserts).await?;
     beneficiary::store::update(&mut tx, operator, &plan.updates).await?;
     changes.extend(
@@ -107,6 +110,7 @@ async fn store_once(
         .map(|pending| known.resolve(name, pending))
         .collect();
     let plan = Plan::make(name, now, ids, stored, candidates);
+    figures.entitlements(&mut tx, &plan).await?;
     entitlement::store::insert(&mut tx, name, &plan.inserts).await?;
     entitlement::store::update(&mut tx, operator, &plan.updates).await?;
     changes.extend(
@@ -123,6 +127,7 @@ async fn store_once(
     );
     let stored = session::store::find(&mut tx, operator, &references).await?;
     let plan = Plan::make(name, now, ids, stored, batch.sessions);
+    figures.sessions(&mut tx, &plan).await?;
     session::store::insert(&mut tx, name, &plan.inserts).await?;
     session::store::update(&mut tx, operator, &plan.updates).await?;
     changes.extend(
@@ -132,6 +137,7 @@ async fn store_once(
     results.settle_all(plan.outcomes);
 
     tx.record_all(&changes).await?;
+    figures.settle(&mut tx).await?;
     tx.commit().await?;
     results.supersede(&batch.superseded);
     Ok(results.0)

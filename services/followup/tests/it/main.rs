@@ -14,5 +14,6 @@ mod model;
 mod push;
 mod races;
 mod reads;
+mod rollup;
 mod stream;
 mod support;
