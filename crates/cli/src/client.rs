@@ -24,6 +24,7 @@ use nonrecours_contracts::{
     followup::{
         beneficiary_service_client::BeneficiaryServiceClient,
         indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
+        renewal_service_client::RenewalServiceClient,
     },
     payments::{
         instalment_service_client::InstalmentServiceClient,
@@ -113,6 +114,7 @@ clients! {
     beneficiaries: BeneficiaryServiceClient on followup;
     push: PushServiceClient on followup;
     indicators: IndicatorServiceClient on followup;
+    renewals: RenewalServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     ledger: LedgerServiceClient on payments;

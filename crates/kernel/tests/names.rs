@@ -93,6 +93,7 @@ proptest! {
             EntitlementName::PATTERN,
         );
         roundtrip(SessionName { operator, session: Id::from_uuid(b) }, SessionName::PATTERN);
+        roundtrip(RenewalAlertName { operator, renewal_alert: Id::from_uuid(b) }, RenewalAlertName::PATTERN);
     }
 }
 

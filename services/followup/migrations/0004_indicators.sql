@@ -44,6 +44,23 @@ JOIN beneficiary AS person USING (operator_id, beneficiary_id)
 WHERE held.state = 'OPENED' AND held.renewal_date IS NOT NULL
   AND person.closing_reason IS DISTINCT FROM 'DECEASED';
 
+-- What one right counts for, by itself: amounts in euros a year.
+CREATE VIEW entitlement_figure WITH (security_invoker = true) AS
+SELECT claim.operator_id, claim.convention_id, claim.beneficiary_id, claim.right_code, claim.non_take_up_reason,
+       (claim.state = 'OPENED')::int AS opened,
+       (claim.filed_date IS NOT NULL AND claim.decided_date IS NOT NULL)::int AS decided,
+       coalesce(claim.decided_date - claim.filed_date, 0) AS decision_days,
+       (claim.support_mode IS NOT DISTINCT FROM 'AUTONOMY')::int AS in_autonomy,
+       (claim.support_mode IS NOT DISTINCT FROM 'ON_BEHALF')::int AS on_behalf,
+       (SELECT count(*) FROM renewal_alert AS alert
+        WHERE alert.operator_id = claim.operator_id AND alert.entitlement_id = claim.entitlement_id
+          AND alert.state = 'AVOIDED') AS avoided,
+       CASE WHEN claim.state = 'OPENED' AND claim.amount_kind = 'NOTIFIED'
+            THEN claim.amount * CASE claim.amount_unit WHEN 'MONTHLY' THEN 12 ELSE 1 END ELSE 0 END AS notified,
+       CASE WHEN claim.state NOT IN ('OPENED', 'REFUSED', 'CONFIRMED_REFUSAL') AND claim.amount_kind = 'ESTIMATED'
+            THEN claim.amount * CASE claim.amount_unit WHEN 'MONTHLY' THEN 12 ELSE 1 END ELSE 0 END AS estimated
+FROM entitlement AS claim;
+
 -- Figures by month of one dimension and code under one convention: what the records there count for. No CHECK against
 -- negative figures: ON CONFLICT would hold it against the difference that is added.
 CREATE TABLE indicator_rollup (
@@ -58,24 +75,34 @@ CREATE TABLE indicator_rollup (
     persons_informed      bigint        NOT NULL,
     persons_oriented      bigint        NOT NULL,
     persons_supported     bigint        NOT NULL,
+    persons_followed      bigint        NOT NULL,
+    persons_opened        bigint        NOT NULL,
+    persons_decided       bigint        NOT NULL,
+    persons_in_autonomy   bigint        NOT NULL,
+    persons_on_behalf     bigint        NOT NULL,
+    persons_avoiding      bigint        NOT NULL,
+    persons_notified      bigint        NOT NULL,
+    persons_estimated     bigint        NOT NULL,
     entitlements_followed bigint        NOT NULL,
     entitlements_opened   bigint        NOT NULL,
     entitlements_decided  bigint        NOT NULL,
     decision_days         bigint        NOT NULL,
     in_autonomy           bigint        NOT NULL,
     on_behalf             bigint        NOT NULL,
-    reasons_known         bigint        NOT NULL,
     interruptions_avoided bigint        NOT NULL,
     sessions_held         bigint        NOT NULL,
     persons_met           bigint        NOT NULL,
     amount_notified       numeric(20,2) NOT NULL,
     amount_estimated      numeric(20,2) NOT NULL,
+    notified_squares      numeric(30,4) NOT NULL,
+    estimated_squares     numeric(30,4) NOT NULL,
     PRIMARY KEY (operator_id, convention_id, dimension, code, month)
 );
 
--- What each record counts for: one row a dimension and code. A person counts in the month they were spotted; a right in
--- that of its decision, before that of its filing, before that in which it was first told of; an interruption avoided in
--- that of the renewal; a session in its own. A right counts with the commune and publics of its person.
+-- What each record counts for: one row a dimension and code. A person counts, with their rights, in the month they were
+-- spotted, so that all figures of a month are about the same persons and each person stands in one month only; a session
+-- counts in its own month. The persons behind each figure are counted with it, and the squares of their amounts, which
+-- bound the largest one and can be kept as sums.
 CREATE VIEW indicator_contribution WITH (security_invoker = true) AS
 SELECT person.operator_id, person.convention_id, person.beneficiary_id AS subject_id, part.dimension, part.code,
        date_trunc('month', person.spotted_date::timestamp)::date AS month,
@@ -83,58 +110,61 @@ SELECT person.operator_id, person.convention_id, person.beneficiary_id AS subjec
        (person.state <> 'SPOTTED')::int AS persons_informed,
        (person.state = 'ORIENTED')::int AS persons_oriented,
        (person.state = 'IN_SUPPORT' OR person.closing_reason IS NOT DISTINCT FROM 'RIGHTS_OPENED'
-        OR EXISTS (SELECT FROM entitlement AS claim
-                   WHERE claim.operator_id = person.operator_id AND claim.convention_id = person.convention_id
-                     AND claim.beneficiary_id = person.beneficiary_id))::int AS persons_supported,
-       0 AS entitlements_followed, 0 AS entitlements_opened, 0 AS entitlements_decided, 0 AS decision_days,
-       0 AS in_autonomy, 0 AS on_behalf, 0 AS reasons_known, 0 AS interruptions_avoided, 0 AS sessions_held,
-       0 AS persons_met, 0::numeric AS amount_notified, 0::numeric AS amount_estimated
+        OR claims.followed > 0)::int AS persons_supported,
+       (claims.followed > 0)::int AS persons_followed,
+       (claims.opened > 0)::int AS persons_opened,
+       (claims.decided > 0)::int AS persons_decided,
+       (claims.in_autonomy > 0)::int AS persons_in_autonomy,
+       (claims.on_behalf > 0)::int AS persons_on_behalf,
+       (claims.avoided > 0)::int AS persons_avoiding,
+       (claims.notified > 0)::int AS persons_notified,
+       (claims.estimated > 0)::int AS persons_estimated,
+       claims.followed AS entitlements_followed, claims.opened AS entitlements_opened,
+       claims.decided AS entitlements_decided, claims.decision_days, claims.in_autonomy, claims.on_behalf,
+       claims.avoided AS interruptions_avoided, 0 AS sessions_held, 0 AS persons_met,
+       claims.notified AS amount_notified, claims.estimated AS amount_estimated,
+       claims.notified * claims.notified AS notified_squares,
+       claims.estimated * claims.estimated AS estimated_squares
 FROM beneficiary AS person
+CROSS JOIN LATERAL (
+    SELECT count(*) AS followed, coalesce(sum(opened), 0) AS opened, coalesce(sum(decided), 0) AS decided,
+           coalesce(sum(decision_days), 0) AS decision_days, coalesce(sum(in_autonomy), 0) AS in_autonomy,
+           coalesce(sum(on_behalf), 0) AS on_behalf, coalesce(sum(avoided), 0) AS avoided,
+           coalesce(sum(notified), 0) AS notified, coalesce(sum(estimated), 0) AS estimated
+    FROM entitlement_figure AS claim
+    WHERE claim.operator_id = person.operator_id AND claim.convention_id = person.convention_id
+      AND claim.beneficiary_id = person.beneficiary_id
+) AS claims
 CROSS JOIN LATERAL (
     VALUES ('TOTAL', ''), ('COMMUNE', person.commune_code)
     UNION ALL SELECT 'PUBLIC', unnest(person.publics)
 ) AS part (dimension, code)
 UNION ALL
-SELECT claim.operator_id, claim.convention_id, claim.beneficiary_id, part.dimension, part.code,
-       date_trunc('month', coalesce(claim.decided_date, claim.filed_date,
-                                    (claim.create_time AT TIME ZONE 'Europe/Paris')::date)::timestamp)::date,
-       0, 0, 0, 0,
-       1,
-       (claim.state = 'OPENED')::int,
-       (claim.filed_date IS NOT NULL AND claim.decided_date IS NOT NULL)::int,
-       coalesce(claim.decided_date - claim.filed_date, 0),
-       (claim.support_mode IS NOT DISTINCT FROM 'AUTONOMY')::int,
-       (claim.support_mode IS NOT DISTINCT FROM 'ON_BEHALF')::int,
-       (claim.non_take_up_reason IS NOT NULL)::int,
-       0, 0, 0,
-       CASE WHEN claim.state = 'OPENED' AND claim.amount_kind = 'NOTIFIED' THEN
-           CASE claim.amount_unit WHEN 'MONTHLY' THEN 12 * claim.amount ELSE claim.amount END ELSE 0 END,
-       CASE WHEN claim.state NOT IN ('OPENED', 'REFUSED', 'CONFIRMED_REFUSAL') AND claim.amount_kind = 'ESTIMATED' THEN
-           CASE claim.amount_unit WHEN 'MONTHLY' THEN 12 * claim.amount ELSE claim.amount END ELSE 0 END
-FROM entitlement AS claim
-JOIN beneficiary AS person USING (operator_id, beneficiary_id)
-CROSS JOIN LATERAL (
-    VALUES ('TOTAL', ''), ('COMMUNE', person.commune_code), ('RIGHT', claim.right_code),
-           ('REASON', claim.non_take_up_reason)
-    UNION ALL SELECT 'PUBLIC', unnest(person.publics)
-) AS part (dimension, code)
-WHERE part.code IS NOT NULL
-UNION ALL
-SELECT alert.operator_id, claim.convention_id, claim.beneficiary_id, part.dimension, part.code,
-       date_trunc('month', alert.settled_date::timestamp)::date,
-       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0
-FROM renewal_alert AS alert
-JOIN entitlement AS claim USING (operator_id, entitlement_id)
-JOIN beneficiary AS person USING (operator_id, beneficiary_id)
-CROSS JOIN LATERAL (
-    VALUES ('TOTAL', ''), ('COMMUNE', person.commune_code), ('RIGHT', claim.right_code)
-    UNION ALL SELECT 'PUBLIC', unnest(person.publics)
-) AS part (dimension, code)
-WHERE alert.state = 'AVOIDED'
+SELECT claims.operator_id, claims.convention_id, claims.beneficiary_id, claims.dimension, claims.code,
+       date_trunc('month', person.spotted_date::timestamp)::date,
+       0, 0, 0, 0, 1, (claims.opened > 0)::int, (claims.decided > 0)::int, (claims.in_autonomy > 0)::int,
+       (claims.on_behalf > 0)::int, (claims.avoided > 0)::int, (claims.notified > 0)::int, (claims.estimated > 0)::int,
+       claims.followed, claims.opened, claims.decided, claims.decision_days, claims.in_autonomy, claims.on_behalf,
+       claims.avoided, 0, 0, claims.notified, claims.estimated, claims.notified * claims.notified,
+       claims.estimated * claims.estimated
+FROM (
+    SELECT claim.operator_id, claim.convention_id, claim.beneficiary_id, part.dimension, part.code,
+           count(*) AS followed, sum(opened) AS opened, sum(decided) AS decided, sum(decision_days) AS decision_days,
+           sum(in_autonomy) AS in_autonomy, sum(on_behalf) AS on_behalf, sum(avoided) AS avoided,
+           sum(notified) AS notified, sum(estimated) AS estimated
+    FROM entitlement_figure AS claim
+    CROSS JOIN LATERAL (
+        VALUES ('RIGHT', claim.right_code), ('REASON', claim.non_take_up_reason)
+    ) AS part (dimension, code)
+    WHERE part.code IS NOT NULL
+    GROUP BY claim.operator_id, claim.convention_id, claim.beneficiary_id, part.dimension, part.code
+) AS claims
+JOIN beneficiary AS person
+  ON person.operator_id = claims.operator_id AND person.beneficiary_id = claims.beneficiary_id
 UNION ALL
 SELECT held.operator_id, held.convention_id, held.session_id, part.dimension, part.code,
        date_trunc('month', held.held_date::timestamp)::date,
-       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, held.persons_met, 0, 0
+       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, held.persons_met, 0, 0, 0, 0
 FROM session AS held
 CROSS JOIN LATERAL (
     VALUES ('TOTAL', ''), ('COMMUNE', held.commune_code), ('CHANNEL', held.channel)
@@ -143,17 +173,34 @@ CROSS JOIN LATERAL (
 INSERT INTO indicator_rollup
 SELECT operator_id, convention_id, dimension, code, month,
        sum(persons_spotted), sum(persons_informed), sum(persons_oriented), sum(persons_supported),
+       sum(persons_followed), sum(persons_opened), sum(persons_decided), sum(persons_in_autonomy),
+       sum(persons_on_behalf), sum(persons_avoiding), sum(persons_notified), sum(persons_estimated),
        sum(entitlements_followed), sum(entitlements_opened), sum(entitlements_decided), sum(decision_days),
-       sum(in_autonomy), sum(on_behalf), sum(reasons_known), sum(interruptions_avoided), sum(sessions_held),
-       sum(persons_met), sum(amount_notified), sum(amount_estimated)
+       sum(in_autonomy), sum(on_behalf), sum(interruptions_avoided), sum(sessions_held), sum(persons_met),
+       sum(amount_notified), sum(amount_estimated), sum(notified_squares), sum(estimated_squares)
 FROM indicator_contribution
 GROUP BY operator_id, convention_id, dimension, code, month;
 
+-- The same figures as they stood when a quarter was released to those who run the programme: written once.
+CREATE TABLE indicator_release (
+    LIKE indicator_rollup INCLUDING CONSTRAINTS,
+    PRIMARY KEY (operator_id, convention_id, dimension, code, month)
+);
+CREATE TABLE indicator_release_quarter (
+    budget_year  integer     NOT NULL CHECK (budget_year BETWEEN 2000 AND 2999),
+    quarter      integer     NOT NULL CHECK (quarter BETWEEN 1 AND 4),
+    release_time timestamptz NOT NULL,
+    PRIMARY KEY (budget_year, quarter)
+);
+
 ALTER TABLE renewal_alert ENABLE ROW LEVEL SECURITY;
 ALTER TABLE indicator_rollup ENABLE ROW LEVEL SECURITY;
+ALTER TABLE indicator_release ENABLE ROW LEVEL SECURITY;
 CREATE POLICY renewal_alert_operator ON renewal_alert
     USING (current_setting('nonrecours.operator', true) IN ('*', operator_id::text));
 CREATE POLICY indicator_rollup_operator ON indicator_rollup
+    USING (current_setting('nonrecours.operator', true) IN ('*', operator_id::text));
+CREATE POLICY indicator_release_operator ON indicator_release
     USING (current_setting('nonrecours.operator', true) IN ('*', operator_id::text));
 
 DO $$
@@ -161,6 +208,7 @@ DECLARE
     app text := regexp_replace(current_user, '_owner$', '_app');
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON renewal_alert, indicator_rollup TO %I', app);
-    EXECUTE format('GRANT SELECT ON renewal, indicator_contribution TO %I', app);
+    EXECUTE format('GRANT SELECT, INSERT ON indicator_release, indicator_release_quarter TO %I', app);
+    EXECUTE format('GRANT SELECT ON renewal, entitlement_figure, indicator_contribution TO %I', app);
 END
 $$;

@@ -74,6 +74,8 @@ mod tests {
     use crate::{
         beneficiary::domain::{AgeBand, ClosingReason, JourneyState},
         entitlement::domain::{AmountKind, AmountUnit, EntitlementState, SupportMode},
+        indicator::table::{Audience, Breakdown, Grain},
+        renewal::domain::RenewalAlertState,
         session::domain::Channel,
     };
 
@@ -105,6 +107,10 @@ mod tests {
             AmountUnit: "AMOUNT_UNIT_",
             SupportMode: "SUPPORT_MODE_",
             Channel: "CHANNEL_",
+            Breakdown: "BREAKDOWN_",
+            Grain: "GRAIN_",
+            Audience: "AUDIENCE_",
+            RenewalAlertState: "RENEWAL_ALERT_STATE_",
         }
     }
 }

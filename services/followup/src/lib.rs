@@ -11,9 +11,12 @@ pub mod follow;
 pub mod indicator;
 pub mod push;
 pub mod record;
+pub mod renewal;
 pub mod session;
 
 pub use config::{Config, DEFAULT_LISTEN};
+
+use std::time::Duration;
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_host::{Environment, Host, StartError};
@@ -23,11 +26,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     beneficiary::rpc::Beneficiaries, entitlement::rpc::Entitlements,
-    indicator::rpc::IndicatorReads, push::rpc::Pushes, session::rpc::Sessions,
+    indicator::rpc::IndicatorReads, push::rpc::Pushes, renewal::rpc::Renewals,
+    session::rpc::Sessions,
 };
 
 /// Short name of the service.
 pub const SERVICE: &str = "followup";
+
+/// How often what a day brings is looked for: quarters to be released, renewals that come up or are missed.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// The service's own tables.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -42,11 +49,25 @@ pub async fn serve(
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let conventions = host.peer(&config.conventions_url)?;
     host.follow("conventions", conventions, follow::Conventions);
+    let released = host.db.clone();
+    host.every("releasing indicators", SWEEP_EVERY, move || {
+        let db = released.clone();
+        async move {
+            indicator::release::release_due(&db, SERVICE)
+                .await
+                .map(drop)
+        }
+    });
     let (db, ids, shutdown) = (
         host.db.clone(),
         host.environment.ids.clone(),
         host.shutdown.clone(),
     );
+    let (watched, new_ids) = (db.clone(), ids.clone());
+    host.every("watching renewals", SWEEP_EVERY, move || {
+        let (db, ids) = (watched.clone(), new_ids.clone());
+        async move { renewal::sweep::run(&db, &ids, SERVICE).await.map(drop) }
+    });
     host.serve(listener, |server| {
         server
             .add(ChangeFeed::server(
@@ -58,6 +79,7 @@ pub async fn serve(
             .add(Entitlements::server(db.clone()))
             .add(Sessions::server(db.clone()))
             .add(IndicatorReads::server(db.clone()))
+            .add(Renewals::server(db.clone()))
             .add(Pushes::server(db, ids, shutdown))
     })
     .await

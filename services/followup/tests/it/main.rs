@@ -14,6 +14,8 @@ mod model;
 mod push;
 mod races;
 mod reads;
+mod renewals;
 mod rollup;
 mod stream;
 mod support;
+mod tables;
