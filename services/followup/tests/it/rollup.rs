@@ -268,7 +268,7 @@ fn roll_ups_equal_plain_sql_over_the_records_at_all_times() {
         prop::collection::vec(batch(), 1..3),
     );
     let mut runner = TestRunner::new(Config {
-        cases: 32,
+        cases: 20,
         failure_persistence: None,
         ..Config::default()
     });

@@ -443,7 +443,7 @@ fn an_officer_who_asks_everything_learns_no_small_figure() {
     const OPERATORS: usize = 3;
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut runner = TestRunner::new(Config {
-        cases: 3,
+        cases: 2,
         failure_persistence: None,
         ..Config::default()
     });
