@@ -140,15 +140,17 @@ CROSS JOIN LATERAL (
     UNION ALL SELECT 'PUBLIC', unnest(person.publics)
 ) AS part (dimension, code)
 UNION ALL
-SELECT claims.operator_id, claims.convention_id, claims.beneficiary_id, claims.dimension, claims.code,
+SELECT person.operator_id, person.convention_id, person.beneficiary_id, claims.dimension, claims.code,
        date_trunc('month', person.spotted_date::timestamp)::date,
        0, 0, 0, 0, 1, (claims.opened > 0)::int, (claims.decided > 0)::int, (claims.in_autonomy > 0)::int,
        (claims.on_behalf > 0)::int, (claims.avoided > 0)::int, (claims.notified > 0)::int, (claims.estimated > 0)::int,
        claims.followed, claims.opened, claims.decided, claims.decision_days, claims.in_autonomy, claims.on_behalf,
        claims.avoided, 0, 0, claims.notified, claims.estimated, claims.notified * claims.notified,
        claims.estimated * claims.estimated
-FROM (
-    SELECT claim.operator_id, claim.convention_id, claim.beneficiary_id, part.dimension, part.code,
+FROM beneficiary AS person
+-- From the person to the rights, by their index: those of a few persons are found without reading all.
+CROSS JOIN LATERAL (
+    SELECT part.dimension, part.code,
            count(*) AS followed, sum(opened) AS opened, sum(decided) AS decided, sum(decision_days) AS decision_days,
            sum(in_autonomy) AS in_autonomy, sum(on_behalf) AS on_behalf, sum(avoided) AS avoided,
            sum(notified) AS notified, sum(estimated) AS estimated
@@ -156,11 +158,10 @@ FROM (
     CROSS JOIN LATERAL (
         VALUES ('RIGHT', claim.right_code), ('REASON', claim.non_take_up_reason)
     ) AS part (dimension, code)
-    WHERE part.code IS NOT NULL
-    GROUP BY claim.operator_id, claim.convention_id, claim.beneficiary_id, part.dimension, part.code
+    WHERE claim.operator_id = person.operator_id AND claim.convention_id = person.convention_id
+      AND claim.beneficiary_id = person.beneficiary_id AND part.code IS NOT NULL
+    GROUP BY part.dimension, part.code
 ) AS claims
-JOIN beneficiary AS person
-  ON person.operator_id = claims.operator_id AND person.beneficiary_id = claims.beneficiary_id
 UNION ALL
 SELECT held.operator_id, held.convention_id, held.session_id, part.dimension, part.code,
        date_trunc('month', held.held_date::timestamp)::date,

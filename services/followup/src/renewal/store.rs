@@ -141,9 +141,10 @@ pub async fn open_of(
                   standing.renewal_date AS "standing_date?", standing.is_reopened AS "is_reopened?"
            FROM renewal_alert AS alert
            JOIN entitlement AS claim USING (operator_id, entitlement_id)
+           JOIN beneficiary AS person USING (operator_id, convention_id, beneficiary_id)
            LEFT JOIN renewal AS standing
                   ON standing.operator_id = $1 AND standing.entitlement_id = alert.entitlement_id
-           WHERE alert.operator_id = $1 AND alert.state IN ('DUE', 'INTERRUPTED') AND claim.beneficiary_id = ANY($2)
+           WHERE alert.operator_id = $1 AND alert.state IN ('DUE', 'INTERRUPTED') AND person.beneficiary_id = ANY($2)
            ORDER BY alert.alert_id
            FOR UPDATE OF alert"#,
         operator.uuid(),
