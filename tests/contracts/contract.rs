@@ -52,7 +52,7 @@ pub fn is_ours(message: &MessageDescriptor) -> bool {
 /// True for an rpc that changes nothing, or (pushing records) repeats harmlessly by the content it carries.
 pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
     let name = method.name();
-    ["Check", "Export", "Get", "List", "Pull", "Push"]
+    ["Check", "Export", "Get", "List", "Pull", "Push", "Query"]
         .iter()
         .any(|verb| name.starts_with(verb))
 }

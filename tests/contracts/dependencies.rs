@@ -15,13 +15,24 @@ struct Package {
 
 /// What a service is made of.
 const SHARED: &[&str] = &["contracts", "feed", "host", "kernel", "pg", "rpc"];
+/// Follow-up counts, and decides what of the counts may be told.
+const COUNTING: &[&str] = &[
+    "contracts",
+    "disclosure",
+    "feed",
+    "host",
+    "kernel",
+    "pg",
+    "rpc",
+];
 /// What any test may use besides.
 const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     package("kernel", &[]),
+    package("disclosure", &[]),
     package("contracts", &[]),
     package("localpg", &[]),
     package("issuer", &["kernel"]),
@@ -30,7 +41,7 @@ const PACKAGES: [Package; 14] = [
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
     package("host", &["feed", "kernel", "pg", "rpc"]),
     package("conventions", SHARED),
-    package("followup", SHARED),
+    package("followup", COUNTING),
     package("payments", SHARED),
     package(
         "testkit",

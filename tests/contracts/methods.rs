@@ -9,7 +9,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 4] = [
+const NO_RESOURCE: [(&str, &str); 5] = [
     (
         "nonrecours.conventions.v1.OpenDataService.ExportGrants",
         "a file drawn from what is stored, which has no name of its own",
@@ -21,6 +21,10 @@ const NO_RESOURCE: [(&str, &str); 4] = [
     (
         "nonrecours.followup.v1.IndicatorService.GetIndicators",
         "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.followup.v1.IndicatorService.QueryIndicators",
+        "a table drawn from what is stored, which has no name of its own",
     ),
     (
         "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",

@@ -131,6 +131,10 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     ) {
         return Some(convention);
     }
+    // What they answer with is no resource.
+    if matches!(method.name(), "QueryIndicators" | "ListRenewals") {
+        return Some(operator.to_owned());
+    }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {
         return None;

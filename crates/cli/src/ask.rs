@@ -93,12 +93,17 @@ pub async fn indicators(state: &State, name: &str) -> anyhow::Result<()> {
 
 /// The suite that runs, as the programme officer sees it.
 pub(crate) fn client(state: &State) -> anyhow::Result<Client> {
+    client_as(state, Role::ProgrammeOfficer)
+}
+
+/// The suite that runs, as one role sees it.
+pub(crate) fn client_as(state: &State, role: Role) -> anyhow::Result<Client> {
     let addresses = Addresses {
         conventions: state.conventions.clone(),
         followup: state.followup.clone(),
         payments: state.payments.clone(),
     };
-    Client::new(&addresses, state.token(Role::ProgrammeOfficer.as_str())?)
+    Client::new(&addresses, state.token(role.as_str())?)
 }
 
 /// The refusal as its reader should see it.

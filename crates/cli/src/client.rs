@@ -30,7 +30,8 @@ use nonrecours_contracts::{
         push_service_client::PushServiceClient,
         received_referral_service_client::ReceivedReferralServiceClient,
         referral_service_client::ReferralServiceClient,
-        session_service_client::SessionServiceClient, step_service_client::StepServiceClient,
+        renewal_service_client::RenewalServiceClient, session_service_client::SessionServiceClient,
+        step_service_client::StepServiceClient,
     },
     payments::{
         instalment_service_client::InstalmentServiceClient,
@@ -128,6 +129,7 @@ clients! {
     sessions: SessionServiceClient on followup;
     push: PushServiceClient on followup;
     indicators: IndicatorServiceClient on followup;
+    renewals: RenewalServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     ledger: LedgerServiceClient on payments;

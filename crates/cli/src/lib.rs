@@ -5,6 +5,7 @@ pub mod check;
 pub mod client;
 pub mod demo;
 pub mod example;
+pub mod export;
 pub mod issuer;
 pub mod journey;
 pub mod print;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use nonrecours_cli::{
     ask,
     check::{self, CheckedKind},
-    demo, issuer, programme,
+    demo, export, issuer, programme,
     state::{DEFAULT_STATE, State},
     up,
 };
@@ -82,6 +82,29 @@ enum Command {
         programme: String,
         /// Budget year.
         year: i32,
+    },
+    /// Write a table of indicators for the national follow-up tools, as CSV.
+    Export {
+        /// Civil year.
+        year: i32,
+        /// What its rows are.
+        #[arg(long, value_enum, default_value_t = export::Rows::Commune)]
+        rows: export::Rows,
+        /// What its periods are.
+        #[arg(long, value_enum, default_value_t = export::Periods::Quarter)]
+        periods: export::Periods,
+        /// As it may be published; otherwise for those who run the programme.
+        #[arg(long, conflicts_with = "own")]
+        public: bool,
+        /// The operator's own figures, exact; otherwise the territory's.
+        #[arg(long)]
+        own: bool,
+        /// Columns and what fills them (`column,source`); otherwise those of examples/export/national-v1.csv.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
+        /// File to write; otherwise the standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Write the grants of a budget year as the open data file (SCDL "subventions").
     OpenData {
@@ -160,6 +183,25 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::RollUp { programme, year } => {
             programme::roll_up(&State::read(&cli.state)?, &programme, year).await
+        }
+        Command::Export {
+            year,
+            rows,
+            periods,
+            public,
+            own,
+            mapping,
+            out,
+        } => {
+            let asked = export::Export {
+                year,
+                rows,
+                periods,
+                public,
+                own,
+                mapping: mapping.as_deref(),
+            };
+            export::run(&State::read(&cli.state)?, asked, out.as_deref()).await
         }
         Command::OpenData {
             programme,

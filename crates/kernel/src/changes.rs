@@ -81,6 +81,11 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "step.stored" => "démarche : fiche enregistrée",
         "note.stored" => "note enregistrée",
         "session.stored" => "permanence : fiche enregistrée",
+        "renewal_alert.raised" => "alerte : renouvellement à préparer",
+        "renewal_alert.interrupted" => "alerte : droit interrompu faute de renouvellement",
+        "renewal_alert.avoided" => "alerte : rupture de droit évitée",
+        "renewal_alert.resumed" => "alerte : droit repris après une rupture",
+        "renewal_alert.cleared" => "alerte sans objet",
         _ => return None,
     })
 }

@@ -246,6 +246,8 @@ kinds! {
     Note => NoteId,
     /// Kind of an outreach presence (permanence).
     Session => SessionId,
+    /// Kind of an alert about a renewal (alerte de renouvellement).
+    RenewalAlert => RenewalAlertId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
 }

@@ -358,3 +358,13 @@ resource_name! {
     parent OperatorName { operator }
     has operator: Operator
 }
+
+resource_name! {
+    /// An alert about the renewal of a followed right.
+    RenewalAlertName = "operators/{operator}/renewalAlerts/{renewal_alert}" {
+        operator: Operator in "operators",
+        renewal_alert: RenewalAlert in "renewalAlerts"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}

@@ -108,6 +108,7 @@ proptest! {
         roundtrip(StepName { operator, step: Id::from_uuid(b) }, StepName::PATTERN);
         roundtrip(NoteName { operator, note: Id::from_uuid(b) }, NoteName::PATTERN);
         roundtrip(SessionName { operator, session: Id::from_uuid(b) }, SessionName::PATTERN);
+        roundtrip(RenewalAlertName { operator, renewal_alert: Id::from_uuid(b) }, RenewalAlertName::PATTERN);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a request was not done, and the one way to a status.
 
+use nonrecours_disclosure::MAX_ROWS;
 use nonrecours_kernel::{ConventionName, OutOfReach, Text};
 use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
@@ -23,6 +24,8 @@ pub enum Error {
     Refused(Refusal),
     /// What is sealed could not be opened, or nothing sealed.
     Seal(SealError),
+    /// A table would have this many rows.
+    TableTooLarge(usize),
 }
 
 impl From<Error> for Failure {
@@ -50,6 +53,20 @@ impl From<Error> for Failure {
                     format!(
                         "{name} n'est pas en vigueur : les enregistrements ne sont reçus qu'au titre d'une convention \
                          signée par les deux parties et non terminée."
+                    ),
+                ),
+            ),
+            Error::TableTooLarge(rows) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "TABLE_TOO_LARGE",
+                Text::new(
+                    format!(
+                        "The table would have {rows} rows: disclosure control weighs at most {MAX_ROWS}."
+                    ),
+                    format!(
+                        "Le tableau aurait {rows} lignes : le secret statistique n'en traite pas plus de {MAX_ROWS}. \
+                         Demandez une autre ventilation."
                     ),
                 ),
             ),

@@ -13,7 +13,7 @@ use super::{
     plan::Outcome,
     read::{Batch, local_codes},
 };
-use crate::{convention, error::Error, local_aid, vault::KeyRing};
+use crate::{convention, error::Error, indicator::rollup::Keeper, local_aid, vault::KeyRing};
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
@@ -74,6 +74,7 @@ async fn store_once(
         tx,
         convention: name,
         ids,
+        figures: Keeper::new(operator),
         changes: Vec::new(),
         outcomes: Vec::new(),
     };
@@ -160,6 +161,7 @@ async fn store_once(
 
     let Writing {
         mut tx,
+        figures,
         changes,
         outcomes,
         ..
@@ -174,6 +176,7 @@ async fn store_once(
         drop(tx);
     } else {
         tx.record_all(&changes).await?;
+        figures.settle(&mut tx).await?;
         tx.commit().await?;
     }
     let mut results = Results::of(records);

@@ -11,6 +11,7 @@ use super::plan::{Outcome, Plan};
 use crate::{
     beneficiary::{self, domain::Beneficiary},
     entitlement::{self, domain::Entitlement},
+    indicator::rollup::Keeper,
     note::{self, domain::Note},
     record::{Candidate, Content, Record, Reference},
     session::{self, domain::Session},
@@ -25,6 +26,13 @@ pub trait Kind: Content + Sized {
         operator: OperatorId,
         references: &[&str],
     ) -> impl Future<Output = Result<Vec<Record<Self>>, Error>> + Send;
+
+    /// Holds the figures that writing a plan moves: to be called before it is written.
+    fn hold(
+        figures: &mut Keeper,
+        tx: &mut Tx,
+        plan: &Plan<Self>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Stores new records, in the order of their references.
     fn insert(
@@ -46,7 +54,7 @@ pub trait Kind: Content + Sized {
 
 /// A kind by its module: the same functions in each store.
 macro_rules! kinds {
-    ($($content:ident in $module:ident: $stored:literal),+ $(,)?) => {$(
+    ($($content:ident in $module:ident: $stored:literal $(moves $figures:ident)?),+ $(,)?) => {$(
         impl Kind for $content {
             async fn find(
                 tx: &mut Tx,
@@ -54,6 +62,14 @@ macro_rules! kinds {
                 references: &[&str],
             ) -> Result<Vec<Record<Self>>, Error> {
                 $module::store::find(tx, operator, references).await
+            }
+
+            async fn hold(
+                figures: &mut Keeper,
+                tx: &mut Tx,
+                plan: &Plan<Self>,
+            ) -> Result<(), Error> {
+                kinds!(@hold figures tx plan $($figures)?)
             }
 
             async fn insert(
@@ -77,13 +93,21 @@ macro_rules! kinds {
             }
         }
     )+};
+    (@hold $keeper:ident $tx:ident $plan:ident $figures:ident) => {
+        $keeper.$figures($tx, $plan).await
+    };
+    // Counts for nothing.
+    (@hold $keeper:ident $tx:ident $plan:ident) => {{
+        let _ = ($keeper, $tx, $plan);
+        Ok(())
+    }};
 }
 
 kinds! {
-    Beneficiary in beneficiary: "beneficiary.stored",
-    Entitlement in entitlement: "entitlement.stored",
-    Session in session: "session.stored",
-    Step in step: "step.stored",
+    Beneficiary in beneficiary: "beneficiary.stored" moves beneficiaries,
+    Entitlement in entitlement: "entitlement.stored" moves entitlements,
+    Session in session: "session.stored" moves sessions,
+    Step in step: "step.stored" moves steps,
     Note in note: "note.stored",
 }
 
@@ -109,6 +133,8 @@ pub struct Writing<'a> {
     pub convention: &'a ConventionName,
     /// Where new ids come from.
     pub ids: &'a IdSource,
+    /// The figures it moves.
+    pub figures: Keeper,
     /// Changes so far.
     pub changes: Vec<Entry>,
     /// Outcomes so far, by place.
@@ -138,6 +164,7 @@ impl Writing<'_> {
     ) -> Result<Plan<K>, Error> {
         let now = self.tx.now();
         let mut plan = Plan::make(self.convention, now, self.ids, stored, candidates);
+        K::hold(&mut self.figures, &mut self.tx, &plan).await?;
         K::insert(&mut self.tx, self.convention, &plan.inserts).await?;
         K::update(&mut self.tx, self.convention.operator, &plan.updates).await?;
         self.changes.extend(plan.written().map(K::entry));

@@ -456,6 +456,8 @@ async fn each_fault_is_told_by_field_and_reason() {
         "REFERRAL_NOT_PROPOSED",
         "REFERRAL_ENDED",
         "ANSWERED_BY_RECIPIENT",
+        "TABLE_NOT_SERVED",
+        "TABLE_TOO_LARGE",
     ];
     let given: BTreeSet<&str> = expected
         .iter()

@@ -305,6 +305,9 @@ async fn codes_that_left_the_lists_never_break_a_read() {
         "UPDATE beneficiary SET publics = '{ANCIEN_PUBLIC}'",
         "UPDATE entitlement SET right_code = 'ANCIENNE_AIDE', non_take_up_reason = 'ANCIENNE_RAISON'",
         "UPDATE step SET partner = 'ANCIEN_PARTENAIRE'",
+        "UPDATE indicator_rollup SET code = CASE dimension WHEN 'PUBLIC' THEN 'ANCIEN_PUBLIC'
+             WHEN 'RIGHT' THEN 'ANCIENNE_AIDE' ELSE 'ANCIENNE_RAISON' END
+         WHERE dimension IN ('PUBLIC', 'RIGHT', 'REASON')",
     ] {
         sqlx::query(statement).execute(&suite.owner).await.unwrap();
     }
@@ -338,7 +341,8 @@ async fn codes_that_left_the_lists_never_break_a_read() {
     let ask = GetIndicatorsRequest {
         convention: suite.convention.to_string(),
     };
-    let figures = indicators.get_indicators(ask).await.unwrap().into_inner();
+    let figures = indicators.get_indicators(ask.clone()).await.unwrap();
+    let figures = figures.into_inner();
     assert_eq!(figures.rights[0].right, "ANCIENNE_AIDE");
     assert_eq!(figures.publics[0].public, "ANCIEN_PUBLIC");
     // The next push of the record, with a code that is valid, goes on from there.
@@ -346,4 +350,11 @@ async fn codes_that_left_the_lists_never_break_a_read() {
         outcomes(&suite.push(vec![right("E1", "B1")]).await),
         [Stored]
     );
+    let figures = indicators.get_indicators(ask).await.unwrap().into_inner();
+    let rights: Vec<&str> = figures
+        .rights
+        .iter()
+        .map(|right| right.right.as_str())
+        .collect();
+    assert_eq!(rights, ["RSA"]);
 }

@@ -48,6 +48,15 @@ async fn what_the_first_schema_holds_keeps_its_meaning() {
             None
         )
     );
+    // What was there before roll-ups is counted in them.
+    let counted: (i64, i64, bool) = sqlx::query_as(
+        "SELECT persons_spotted, entitlements_opened, amount_notified = 7200 FROM indicator_rollup
+         WHERE dimension = 'TOTAL' AND month = '2025-10-01'",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert_eq!(counted, (1, 1, true));
     // A person of before has no identity, hence no pseudonym: they count as one.
     let alone: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM beneficiary LEFT JOIN identity USING (operator_id, beneficiary_id)

@@ -125,6 +125,11 @@ impl Suite {
             .channel(self.tokens.agent(self.convention.operator))
     }
 
+    /// A connection of an operator's software.
+    pub fn agent_of(&self, operator: OperatorId) -> PeerChannel {
+        self.serving.channel(self.tokens.agent(operator))
+    }
+
     /// Pushes one batch under the convention.
     pub async fn push(&self, records: Vec<Record>) -> PushRecordsResponse {
         let mut answers = self
