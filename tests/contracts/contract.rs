@@ -49,11 +49,11 @@ pub fn is_ours(message: &MessageDescriptor) -> bool {
     message.full_name().starts_with("nonrecours.")
 }
 
-/// True for an rpc that changes nothing, or (pushing in a stream) repeats harmlessly by the content it carries.
+/// True for an rpc that changes nothing, or (pushing records) repeats harmlessly by the content it carries.
 pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
     let name = method.name();
     [
-        "Check", "Download", "Explain", "Export", "Get", "List", "Pull", "Push", "Verify",
+        "Check", "Download", "Explain", "Export", "Get", "List", "Pull", "Push", "Query", "Verify",
     ]
     .iter()
     .any(|verb| name.starts_with(verb))

@@ -13,17 +13,30 @@ struct Package {
     tests_use: &'static [&'static str],
 }
 
-/// What a service is made of.
-const SHARED: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
+/// Conventions keep files.
+const KEEPING: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
+/// Payments write and read the accountant's files.
+const PAYING: &[&str] = &["contracts", "feed", "host", "kernel", "pes", "pg", "rpc"];
+/// Follow-up counts, and decides what of the counts may be told.
+const COUNTING: &[&str] = &[
+    "contracts",
+    "disclosure",
+    "feed",
+    "host",
+    "kernel",
+    "pg",
+    "rpc",
+];
 /// What any test may use besides.
 const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 17] = [
+const PACKAGES: [Package; 18] = [
     package("kernel", &[]),
     // A program of its own, which a service runs: nobody waits for its engine to be built.
     package("typeset", &[]),
+    package("disclosure", &[]),
     package("contracts", &[]),
     package("localpg", &[]),
     package("issuer", &["kernel"]),
@@ -33,12 +46,9 @@ const PACKAGES: [Package; 17] = [
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
     package("host", &["feed", "kernel", "pg", "rpc"]),
-    package("conventions", SHARED),
-    package("followup", SHARED),
-    package(
-        "payments",
-        &["contracts", "feed", "host", "kernel", "pes", "pg", "rpc"],
-    ),
+    package("conventions", KEEPING),
+    package("followup", COUNTING),
+    package("payments", PAYING),
     package(
         "testkit",
         &[

@@ -10,7 +10,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 10] = [
+const NO_RESOURCE: [(&str, &str); 11] = [
     (
         "nonrecours.conventions.v1.AttachmentService.DownloadAttachment",
         "the bytes of the resource, which comes before them in the stream",
@@ -34,6 +34,10 @@ const NO_RESOURCE: [(&str, &str); 10] = [
     (
         "nonrecours.followup.v1.IndicatorService.GetIndicators",
         "a calculation: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.followup.v1.IndicatorService.QueryIndicators",
+        "a table drawn from what is stored, which has no name of its own",
     ),
     (
         "nonrecours.conventions.v1.IdentifierService.CheckIdentifiers",

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::TcpListener, path::PathBuf, process::Stdio, sync::Arc};
 
 use nonrecours_cli::{journey::Cast, suite::Addresses};
+use nonrecours_followup::vault::KeyRing;
 use nonrecours_issuer::{DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, Role, SystemClock};
 use nonrecours_localpg::{LocalPg, Options};
@@ -38,6 +39,7 @@ impl Processes {
         let folder = tempfile::tempdir().unwrap();
         let issuer = Arc::new(DevIssuer::generate(ISSUER, AUDIENCE, Arc::clone(&clock)).unwrap());
         issuer.write_jwks(&folder.path().join("jwks.json")).unwrap();
+        KeyRing::create(&folder.path().join("keys.json"), "first").unwrap();
         let postgres = LocalPg::start(Options::default()).await.unwrap();
         let migrators: [&Migrator; 3] = [
             &nonrecours_conventions::MIGRATOR,
@@ -54,6 +56,10 @@ impl Processes {
             (
                 "AUTH_JWKS".to_owned(),
                 folder.path().join("jwks.json").display().to_string(),
+            ),
+            (
+                "FOLLOWUP_KEYS_FILE".to_owned(),
+                folder.path().join("keys.json").display().to_string(),
             ),
         ]);
         // Held together until all are taken, so that the three differ.

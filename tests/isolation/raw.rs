@@ -129,6 +129,7 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     if matches!(
         method.name(),
         "PushRecords"
+            | "PushRecordsOnce"
             | "GetIndicators"
             | "ListHistory"
             | "UploadAttachment"
@@ -146,6 +147,10 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     }
     if method.name() == "DownloadDocument" {
         return Some(format!("{convention}/documents/{ID}"));
+    }
+    // What they answer with is no resource.
+    if matches!(method.name(), "QueryIndicators" | "ListRenewals") {
+        return Some(operator.to_owned());
     }
     let pattern = pattern(method)?;
     if !pattern.starts_with("operators/") {

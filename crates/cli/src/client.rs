@@ -28,8 +28,16 @@ use nonrecours_contracts::{
     },
     feed::change_feed_service_client::ChangeFeedServiceClient,
     followup::{
+        beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
-        indicator_service_client::IndicatorServiceClient, push_service_client::PushServiceClient,
+        entitlement_service_client::EntitlementServiceClient,
+        indicator_service_client::IndicatorServiceClient,
+        local_aid_service_client::LocalAidServiceClient, note_service_client::NoteServiceClient,
+        push_service_client::PushServiceClient,
+        received_referral_service_client::ReceivedReferralServiceClient,
+        referral_service_client::ReferralServiceClient,
+        renewal_service_client::RenewalServiceClient, session_service_client::SessionServiceClient,
+        step_service_client::StepServiceClient,
     },
     payments::{
         explanation_service_client::ExplanationServiceClient,
@@ -128,8 +136,17 @@ clients! {
     documents: DocumentServiceClient on conventions;
     conventions_feed: ChangeFeedServiceClient on conventions;
     beneficiaries: BeneficiaryServiceClient on followup;
+    beneficiary_identities: BeneficiaryIdentityServiceClient on followup;
+    entitlements: EntitlementServiceClient on followup;
+    steps: StepServiceClient on followup;
+    notes: NoteServiceClient on followup;
+    referrals: ReferralServiceClient on followup;
+    local_aids: LocalAidServiceClient on followup;
+    received_referrals: ReceivedReferralServiceClient on followup;
+    sessions: SessionServiceClient on followup;
     push: PushServiceClient on followup;
     indicators: IndicatorServiceClient on followup;
+    renewals: RenewalServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod documents;
 pub mod everyday;
 pub mod example;
+pub mod export;
 pub mod issuer;
 pub mod journey;
 pub mod payments;

@@ -14,7 +14,7 @@ use nonrecours_cli::{
         notices::{self, Notices},
         reports::{self, Reports},
     },
-    issuer, payments, programme,
+    export, issuer, payments, programme,
     state::{DEFAULT_STATE, State},
     treasury, up,
 };
@@ -181,6 +181,29 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Write a table of indicators for the national follow-up tools, as CSV.
+    Export {
+        /// Civil year.
+        year: i32,
+        /// What its rows are.
+        #[arg(long, value_enum, default_value_t = export::Rows::Commune)]
+        rows: export::Rows,
+        /// What its periods are.
+        #[arg(long, value_enum, default_value_t = export::Periods::Quarter)]
+        periods: export::Periods,
+        /// As it may be published; otherwise for those who run the programme.
+        #[arg(long, conflicts_with = "own")]
+        public: bool,
+        /// The operator's own figures, exact; otherwise the territory's.
+        #[arg(long)]
+        own: bool,
+        /// Columns and what fills them (`column,source`); otherwise those of examples/export/national-v1.csv.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
+        /// File to write; otherwise the standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Write the grants of a budget year as the open data file (SCDL "subventions").
     OpenData {
         /// `programmes/{programme}`.
@@ -329,6 +352,25 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             documents::write(&State::read(&cli.state)?, &subject, kind, &out)
                 .await
                 .map(|_| ())
+        }
+        Command::Export {
+            year,
+            rows,
+            periods,
+            public,
+            own,
+            mapping,
+            out,
+        } => {
+            let asked = export::Export {
+                year,
+                rows,
+                periods,
+                public,
+                own,
+                mapping: mapping.as_deref(),
+            };
+            export::run(&State::read(&cli.state)?, asked, out.as_deref()).await
         }
         Command::OpenData {
             programme,

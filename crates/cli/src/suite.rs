@@ -1,6 +1,9 @@
 //! The whole suite in one process: three services on loopback, each with its own database, and a development issuer.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use nonrecours_files::FilesConfig;
@@ -139,6 +142,10 @@ impl Suite {
             postgres,
             _folder: folder,
         };
+        let keys_file = key_ring(
+            options.databases,
+            options.data.as_deref().unwrap_or(suite._keys.path()),
+        )?;
         let [conventions, followup, payments] =
             <[Urls; 3]>::try_from(urls).map_err(|_| anyhow::anyhow!("three databases"))?;
         let [on_conventions, on_followup, on_payments] = <[TcpListener; 3]>::try_from(listeners)
@@ -161,6 +168,7 @@ impl Suite {
         let config = nonrecours_followup::Config {
             listen: on_followup.local_addr()?,
             database_url: followup.app,
+            keys_file,
             conventions_url: addresses.conventions.clone(),
             database: database(),
             server: ServerConfig::default(),
@@ -256,6 +264,21 @@ fn database() -> DatabaseConfig {
     DatabaseConfig {
         max_connections: DEFAULT_MAX_CONNECTIONS,
     }
+}
+
+/// The key ring of `followup`: with a database of the environment, the one that it names; else one in this folder, made
+/// when it is not there.
+fn key_ring(databases: Databases, folder: &Path) -> anyhow::Result<PathBuf> {
+    if databases == Databases::FromEnvironment && configured("followup")?.is_some() {
+        return std::env::var_os("FOLLOWUP_KEYS_FILE")
+            .map(PathBuf::from)
+            .context("set FOLLOWUP_KEYS_FILE with FOLLOWUP_DATABASE_URL: what is sealed there needs its keys again");
+    }
+    let file = folder.join("followup-keys.json");
+    if !file.exists() {
+        nonrecours_followup::vault::KeyRing::create(&file, "first").context("a key ring")?;
+    }
+    Ok(file)
 }
 
 /// The database that the environment sets for a service, if it does.

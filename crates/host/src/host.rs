@@ -1,6 +1,6 @@
 //! One running service: its database, its server, and what it does in the background.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use nonrecours_feed::{Follower, Handler};
 use nonrecours_kernel::{Clock, IdSource};
@@ -122,6 +122,35 @@ impl Host {
             handler,
         };
         self.background.spawn(follower.run(self.shutdown.clone()));
+    }
+
+    /// Runs something in the background, which ends by itself at shutdown.
+    pub fn run(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.background.spawn(work);
+    }
+
+    /// Does something in the background: at once, then every so often until shutdown. What fails is logged, and done again
+    /// the next time. Other instances do it too: the work itself must bear that.
+    pub fn every<F, W>(&mut self, what: &'static str, period: Duration, work: F)
+    where
+        F: Fn() -> W + Send + 'static,
+        W: Future<Output = Result<(), nonrecours_pg::Error>> + Send,
+    {
+        let shutdown = self.shutdown.clone();
+        self.background.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    done = work() => if let Err(error) = done {
+                        tracing::warn!(%error, what, "background work failed; it is done again later");
+                    },
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(period) => {}
+                }
+            }
+        });
     }
 
     /// Serves until shutdown with the rpcs that `rpcs` adds; drains; ends the background work; closes the database.

@@ -219,7 +219,7 @@ pub struct OutOfReach;
 
 /// Proof that it was decided who acts and on whose records: no transaction begins without one.
 ///
-/// Comes only from [`Caller::scope`], [`Caller::reach`] and [`Scope::of_service`].
+/// Comes only from [`Caller::scope`], [`Caller::reach`], [`Scope::of_service`], and [`Scope::across`] of one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     operator: Option<OperatorId>,
@@ -235,6 +235,15 @@ impl Scope {
             // Cannot be the subject of a person's token by mistake: an issuer that gave one would name a service.
             actor: format!("service:{service}"),
             actor_name: service.to_owned(),
+        }
+    }
+
+    /// The same actor over every operator's records: for a step that concerns two operators, each of which is to learn of
+    /// it. What the actor may reach has been decided before, and the statements name the rows.
+    pub fn across(&self) -> Self {
+        Self {
+            operator: None,
+            ..self.clone()
         }
     }
 
@@ -272,6 +281,17 @@ mod tests {
             assert_eq!(role.as_str().parse::<Role>().unwrap(), role);
         }
         assert_eq!("admin".parse::<Role>().unwrap_err().reason, "ROLE_UNKNOWN");
+    }
+
+    #[test]
+    fn across_operators_the_actor_stays() {
+        let own = caller(&[Role::OperatorAgent], Some(OWN)).unwrap().scope();
+        let across = own.across();
+        assert_eq!(across.operator(), None);
+        assert_eq!(
+            (across.actor(), across.actor_name()),
+            (own.actor(), own.actor_name())
+        );
     }
 
     #[test]

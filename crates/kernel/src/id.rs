@@ -242,8 +242,18 @@ kinds! {
     Beneficiary => BeneficiaryId,
     /// Kind of a followed right (ligne de droit).
     Entitlement => EntitlementId,
+    /// Kind of an act of support (démarche).
+    Step => StepId,
+    /// Kind of a local extra-legal aid (aide extra-légale).
+    LocalAid => LocalAidId,
+    /// Kind of a referral (orientation).
+    Referral => ReferralId,
+    /// Kind of a note on a person.
+    Note => NoteId,
     /// Kind of an outreach presence (permanence).
     Session => SessionId,
+    /// Kind of an alert about a renewal (alerte de renouvellement).
+    RenewalAlert => RenewalAlertId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
     /// Kind of a slip of orders (bordereau de mandats).

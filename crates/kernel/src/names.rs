@@ -366,10 +366,70 @@ resource_name! {
 }
 
 resource_name! {
+    /// Who a followed person is: there is at most one.
+    BeneficiaryIdentityName = "operators/{operator}/beneficiaries/{beneficiary}/identity" {
+        operator: Operator in "operators",
+        beneficiary: Beneficiary in "beneficiaries"; "identity"
+    }
+    parent BeneficiaryName { operator, beneficiary }
+    has operator: Operator, beneficiary: Beneficiary
+}
+
+resource_name! {
     /// A right followed for one beneficiary.
     EntitlementName = "operators/{operator}/entitlements/{entitlement}" {
         operator: Operator in "operators",
         entitlement: Entitlement in "entitlements"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// An act of support of an operator.
+    StepName = "operators/{operator}/steps/{step}" {
+        operator: Operator in "operators",
+        step: Step in "steps"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// A note of an operator on a person.
+    NoteName = "operators/{operator}/notes/{note}" {
+        operator: Operator in "operators",
+        note: Note in "notes"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// A local extra-legal aid of an operator.
+    LocalAidName = "operators/{operator}/localAids/{local_aid}" {
+        operator: Operator in "operators",
+        local_aid: LocalAid in "localAids"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// A referral as the operator that makes it names it.
+    ReferralName = "operators/{operator}/referrals/{referral}" {
+        operator: Operator in "operators",
+        referral: Referral in "referrals"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// The same as the operator that receives it names it.
+    ReceivedReferralName = "operators/{operator}/receivedReferrals/{referral}" {
+        operator: Operator in "operators",
+        referral: Referral in "receivedReferrals"
     }
     parent OperatorName { operator }
     has operator: Operator
@@ -419,4 +479,14 @@ resource_name! {
         payment_difference: PaymentDifference in "paymentDifferences"
     }
     parent ProgrammeName { programme }
+}
+
+resource_name! {
+    /// An alert about the renewal of a followed right.
+    RenewalAlertName = "operators/{operator}/renewalAlerts/{renewal_alert}" {
+        operator: Operator in "operators",
+        renewal_alert: RenewalAlert in "renewalAlerts"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
 }

@@ -110,10 +110,26 @@ proptest! {
             BeneficiaryName::PATTERN,
         );
         roundtrip(
+            BeneficiaryIdentityName { operator, beneficiary: Id::from_uuid(b) },
+            BeneficiaryIdentityName::PATTERN,
+        );
+        roundtrip(
             EntitlementName { operator, entitlement: Id::from_uuid(b) },
             EntitlementName::PATTERN,
         );
+        roundtrip(
+            ReferralName { operator, referral: Id::from_uuid(b) },
+            ReferralName::PATTERN,
+        );
+        roundtrip(
+            ReceivedReferralName { operator, referral: Id::from_uuid(b) },
+            ReceivedReferralName::PATTERN,
+        );
+        roundtrip(LocalAidName { operator, local_aid: Id::from_uuid(b) }, LocalAidName::PATTERN);
+        roundtrip(StepName { operator, step: Id::from_uuid(b) }, StepName::PATTERN);
+        roundtrip(NoteName { operator, note: Id::from_uuid(b) }, NoteName::PATTERN);
         roundtrip(SessionName { operator, session: Id::from_uuid(b) }, SessionName::PATTERN);
+        roundtrip(RenewalAlertName { operator, renewal_alert: Id::from_uuid(b) }, RenewalAlertName::PATTERN);
     }
 }
 

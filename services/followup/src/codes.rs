@@ -74,6 +74,9 @@ mod tests {
     use crate::{
         beneficiary::domain::{AgeBand, ClosingReason, JourneyState},
         entitlement::domain::{AmountKind, AmountUnit, EntitlementState, SupportMode},
+        indicator::table::{Audience, Breakdown, Grain},
+        referral::domain::ReferralState,
+        renewal::domain::RenewalAlertState,
         session::domain::Channel,
     };
 
@@ -105,6 +108,11 @@ mod tests {
             AmountUnit: "AMOUNT_UNIT_",
             SupportMode: "SUPPORT_MODE_",
             Channel: "CHANNEL_",
+            ReferralState: "REFERRAL_STATE_",
+            Breakdown: "BREAKDOWN_",
+            Grain: "GRAIN_",
+            Audience: "AUDIENCE_",
+            RenewalAlertState: "RENEWAL_ALERT_STATE_",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Settings of the service, from the command line or the environment.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use nonrecours_host::{DatabaseConfig, HostConfig};
@@ -21,6 +21,9 @@ pub struct Config {
     /// Database under the application role: a postgres:// URL, or @/path of a file that holds it.
     #[arg(long, env = "FOLLOWUP_DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
+    /// File of the key ring, outside the database; read again when it changes.
+    #[arg(long, env = "FOLLOWUP_KEYS_FILE")]
+    pub keys_file: PathBuf,
     /// Address of the service `conventions`.
     #[arg(long, env = "CONVENTIONS_URL")]
     pub conventions_url: String,

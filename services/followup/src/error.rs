@@ -1,9 +1,12 @@
 //! Why a request was not done, and the one way to a status.
 
+use nonrecours_disclosure::MAX_ROWS;
 use nonrecours_kernel::{ConventionName, OutOfReach, Text};
 use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tonic::{Code, Status};
+
+use crate::{referral::domain::Refusal, vault::SealError};
 
 /// Domain of this service's reasons.
 const DOMAIN: &str = "followup.nonrecours";
@@ -17,6 +20,12 @@ pub enum Error {
     Store(pg::Error),
     /// Records are pushed only under a convention in force.
     ConventionNotInForce(ConventionName),
+    /// The referral does not allow it.
+    Refused(Refusal),
+    /// What is sealed could not be opened, or nothing sealed.
+    Seal(SealError),
+    /// A table would have this many rows.
+    TableTooLarge(usize),
 }
 
 impl From<Error> for Failure {
@@ -24,6 +33,15 @@ impl From<Error> for Failure {
         match error {
             Error::Failure(failure) => failure,
             Error::Store(error) => error.into(),
+            Error::Refused(refusal) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                refusal.reason(),
+                refusal.text(),
+            ),
+            // Another instance already has a key that this one is about to read.
+            Error::Seal(error @ SealError::KeyMissing(_)) => Failure::unavailable(&error),
+            Error::Seal(error) => Failure::internal(&error),
             Error::ConventionNotInForce(name) => Failure::new(
                 Code::FailedPrecondition,
                 DOMAIN,
@@ -35,6 +53,20 @@ impl From<Error> for Failure {
                     format!(
                         "{name} n'est pas en vigueur : les enregistrements ne sont reçus qu'au titre d'une convention \
                          signée par les deux parties et non terminée."
+                    ),
+                ),
+            ),
+            Error::TableTooLarge(rows) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "TABLE_TOO_LARGE",
+                Text::new(
+                    format!(
+                        "The table would have {rows} rows: disclosure control weighs at most {MAX_ROWS}."
+                    ),
+                    format!(
+                        "Le tableau aurait {rows} lignes : le secret statistique n'en traite pas plus de {MAX_ROWS}. \
+                         Demandez une autre ventilation."
                     ),
                 ),
             ),
@@ -57,6 +89,18 @@ impl From<Failure> for Error {
 impl From<pg::Error> for Error {
     fn from(error: pg::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::Seal(error)
     }
 }
 

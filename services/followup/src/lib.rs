@@ -8,12 +8,22 @@ pub mod convention;
 pub mod entitlement;
 pub mod error;
 pub mod follow;
+pub mod identity;
 pub mod indicator;
+pub mod local_aid;
+pub mod note;
 pub mod push;
 pub mod record;
+pub mod referral;
+pub mod renewal;
 pub mod session;
+pub mod step;
+pub mod vault;
 
 pub use config::{Config, DEFAULT_LISTEN};
+
+use std::io;
+use std::time::Duration;
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_host::{Environment, Host, StartError};
@@ -22,12 +32,26 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    beneficiary::rpc::Beneficiaries, entitlement::rpc::Entitlements,
-    indicator::rpc::IndicatorReads, push::rpc::Pushes, session::rpc::Sessions,
+    beneficiary::rpc::Beneficiaries,
+    entitlement::rpc::Entitlements,
+    identity::rotation,
+    identity::rpc::Identities,
+    indicator::rpc::IndicatorReads,
+    local_aid::rpc::LocalAids,
+    note::rpc::Notes,
+    push::rpc::Pushes,
+    referral::{received::ReceivedReferrals, rpc::Referrals},
+    renewal::rpc::Renewals,
+    session::rpc::Sessions,
+    step::rpc::Steps,
+    vault::Vault,
 };
 
 /// Short name of the service.
 pub const SERVICE: &str = "followup";
+
+/// How often what a day brings is looked for: quarters to be released, renewals that come up or are missed.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// The service's own tables.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -39,14 +63,30 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
+    let vault = Vault::load(&config.keys_file).map_err(io::Error::from)?;
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let conventions = host.peer(&config.conventions_url)?;
     host.follow("conventions", conventions, follow::Conventions);
+    let released = host.db.clone();
+    host.every("releasing indicators", SWEEP_EVERY, move || {
+        let db = released.clone();
+        async move {
+            indicator::release::release_due(&db, SERVICE)
+                .await
+                .map(drop)
+        }
+    });
     let (db, ids, shutdown) = (
         host.db.clone(),
         host.environment.ids.clone(),
         host.shutdown.clone(),
     );
+    host.run(rotation::run(db.clone(), vault.clone(), shutdown.clone()));
+    let (watched, new_ids) = (db.clone(), ids.clone());
+    host.every("watching renewals", SWEEP_EVERY, move || {
+        let (db, ids) = (watched.clone(), new_ids.clone());
+        async move { renewal::sweep::run(&db, &ids, SERVICE).await.map(drop) }
+    });
     host.serve(listener, |server| {
         server
             .add(ChangeFeed::server(
@@ -57,8 +97,15 @@ pub async fn serve(
             .add(Beneficiaries::server(db.clone()))
             .add(Entitlements::server(db.clone()))
             .add(Sessions::server(db.clone()))
+            .add(Steps::server(db.clone()))
+            .add(Notes::server(db.clone(), vault.clone()))
             .add(IndicatorReads::server(db.clone()))
-            .add(Pushes::server(db, ids, shutdown))
+            .add(LocalAids::server(db.clone(), ids.clone()))
+            .add(Referrals::server(db.clone(), ids.clone()))
+            .add(ReceivedReferrals::server(db.clone(), vault.clone()))
+            .add(Identities::server(db.clone(), vault.clone()))
+            .add(Renewals::server(db.clone()))
+            .add(Pushes::server(db, ids, vault, shutdown))
     })
     .await
 }

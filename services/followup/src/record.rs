@@ -1,9 +1,11 @@
-//! What the three kinds of record have in common: a reference of the operator's own, a version, a content, and how a
+//! What the kinds of record have in common: a reference of the operator's own, a version, a content, and how a
 //! pushed record changes the stored one.
 
 use std::{fmt, str::FromStr};
 
-use nonrecours_kernel::{ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir};
+use nonrecours_kernel::{
+    BeneficiaryId, ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir, screen,
+};
 use nonrecours_pg::Error;
 use time::OffsetDateTime;
 
@@ -95,6 +97,17 @@ pub trait Content: PartialEq {
     fn name(operator: OperatorId, id: Self::Id) -> String;
 }
 
+/// A record about a person, whom it names by reference.
+pub trait About: Content {
+    /// All but the person.
+    type Rest;
+    /// Path of the person's reference in a pushed record.
+    const PERSON_FIELD: &'static str;
+
+    /// The whole.
+    fn about(person: BeneficiaryId, rest: Self::Rest) -> Self;
+}
+
 /// A record as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record<C: Content> {
@@ -136,6 +149,8 @@ pub struct Candidate<C: Content> {
     pub state: Option<C::State>,
     /// Content, when all of it was readable.
     pub content: Option<C>,
+    /// What is kept apart from the content changes with it.
+    pub differs_apart: bool,
     /// What is wrong.
     pub faults: Faults,
 }
@@ -186,6 +201,28 @@ pub(crate) fn only_all(reached: u64, records: usize) -> Result<(), Error> {
 /// A stored value that its own type refuses: damage, since rows are written by this program only.
 pub(crate) fn damage(invalid: Invalid) -> Error {
     Error::Damaged(invalid.to_string())
+}
+
+/// Reads a text on one line: at most `max` characters once trimmed; empty: not known. Refused with `TEXT_TOO_LONG`,
+/// `TEXT_INVALID` (control characters), `NIR_FORBIDDEN`.
+pub(crate) fn line(text: &str, max: usize) -> Result<String, Invalid> {
+    let text = text.trim();
+    if text.chars().count() > max {
+        return Err(Invalid::new(
+            "TEXT_TOO_LONG",
+            format!("at most {max} characters are accepted"),
+            format!("{max} caractères au plus sont acceptés : abrégez"),
+        ));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Invalid::new(
+            "TEXT_INVALID",
+            "the text holds control characters",
+            "le texte contient des caractères de contrôle : retirez-les (retours à la ligne compris)",
+        ));
+    }
+    screen(text)?;
+    Ok(text.to_owned())
 }
 
 /// `REQUIRED`.

@@ -110,6 +110,7 @@ impl Journey {
         let mut messages = vec![PushRecordsRequest {
             message: Some(Message::Opening(PushOpening {
                 convention: convention.to_owned(),
+                ..PushOpening::default()
             })),
         }];
         for (index, batch) in records.chunks(BATCH).enumerate() {

@@ -1,6 +1,6 @@
 //! SQL of conventions.
 
-use nonrecours_kernel::ConventionName;
+use nonrecours_kernel::{ConventionName, OperatorId};
 use nonrecours_pg::{Error, Tx};
 
 use super::Convention;
@@ -45,4 +45,13 @@ pub async fn hold_in_force(tx: &mut Tx, name: &ConventionName) -> Result<Option<
     )
     .fetch_optional(tx.conn())
     .await?)
+}
+
+/// Operators that have, or had, a convention, in the order of their ids.
+pub async fn operators(tx: &mut Tx) -> Result<Vec<OperatorId>, Error> {
+    let operators =
+        sqlx::query_scalar!("SELECT DISTINCT operator_id FROM convention ORDER BY operator_id")
+            .fetch_all(tx.conn())
+            .await?;
+    Ok(operators.into_iter().map(OperatorId::from_uuid).collect())
 }

@@ -8,7 +8,8 @@ use time::Date;
 
 use crate::{
     codes::{self, codes},
-    record::{Content, Faults, State, in_future, required},
+    local_aid::domain::Rights,
+    record::{About, Content, Faults, State, in_future, required},
 };
 
 /// Largest amount of one right: more is a slip of the keyboard, and would bury every sum.
@@ -121,8 +122,10 @@ pub struct Claim {
     pub filed_date: Option<Date>,
     /// Day of the last decision, from OPENED or REFUSED on; not before filing.
     pub decided_date: Option<Date>,
-    /// Day by which the right must be renewed, not before the decision.
+    /// Day by which the right must be renewed, not before the decision nor the start.
     pub renewal_date: Option<Date>,
+    /// Day from which the right is open, once OPENED.
+    pub start_date: Option<Date>,
     /// How the person is supported, when known.
     pub support_mode: Option<SupportMode>,
     /// Code of the reason of non-take-up, when known.
@@ -148,6 +151,8 @@ pub struct Draft {
     pub decided_date: Option<Date>,
     /// Day by which the right must be renewed.
     pub renewal_date: Option<Date>,
+    /// Day from which the right is open.
+    pub start_date: Option<Date>,
     /// How the person is supported.
     pub support_mode: Option<SupportMode>,
     /// Code of the reason of non-take-up; empty: not known.
@@ -155,15 +160,15 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Checks the whole against the rules; notes every fault. `today` is the day in Paris. Codes must be valid on the
-    /// day of filing, before that today.
-    pub fn check(self, today: Date, faults: &mut Faults) -> Option<Claim> {
+    /// Checks the whole against the rules; notes every fault. `rights` may be chosen; `today` is the day in Paris. Codes
+    /// must be valid on the day of filing, before that today.
+    pub fn check(self, rights: &Rights, today: Date, faults: &mut Faults) -> Option<Claim> {
         let day = self.filed_date.unwrap_or(today);
-        let right = self.right(day, faults);
+        let unit = self.right(rights, day, faults);
         if self.state.is_none() {
             faults.refuse("entitlement.state", required());
         }
-        let amount = self.amount(right, faults);
+        let amount = self.amount(unit, faults);
         self.dates(today, faults);
         let reason = self.non_take_up_reason.as_str();
         if !(reason.is_empty()
@@ -171,37 +176,37 @@ impl Draft {
         {
             faults.refuse("entitlement.non_take_up_reason", codes::unknown());
         }
-        let (Some(right), Some(state), true) = (right, self.state, faults.is_empty()) else {
+        let (Some(_), Some(state), true) = (unit, self.state, faults.is_empty()) else {
             return None;
         };
         Some(Claim {
-            right: right.code.to_owned(),
+            right: self.right,
             state,
             amount,
             filed_date: self.filed_date,
             decided_date: self.decided_date,
             renewal_date: self.renewal_date,
+            start_date: self.start_date,
             support_mode: self.support_mode,
             non_take_up_reason: Some(self.non_take_up_reason).filter(|reason| !reason.is_empty()),
         })
     }
 
-    fn right(&self, day: Date, faults: &mut Faults) -> Option<&'static catalogue::Right> {
-        let right = match self.right.as_str() {
+    /// What the amount of the right counts.
+    fn right(&self, rights: &Rights, day: Date, faults: &mut Faults) -> Option<RightUnit> {
+        let unit = match self.right.as_str() {
             "" => Err(required()),
-            code => catalogue::right(code)
-                .filter(|right| right.valid_on(day))
-                .ok_or_else(codes::unknown),
+            code => rights.unit_on(code, day).ok_or_else(codes::unknown),
         };
-        faults.take("entitlement.right", right)
+        faults.take("entitlement.right", unit)
     }
 
     /// Amount, kind and unit come together or not at all; an opened right has them, notified.
-    fn amount(&self, right: Option<&catalogue::Right>, faults: &mut Faults) -> Option<Amount> {
+    fn amount(&self, unit: Option<RightUnit>, faults: &mut Faults) -> Option<Amount> {
         let opened = self.state == Some(EntitlementState::Opened);
         let given =
             self.amount.is_some() || self.amount_kind.is_some() || self.amount_unit.is_some();
-        match right.map(|right| right.unit) {
+        match unit {
             Some(RightUnit::NotMonetary) => {
                 if given {
                     faults.refuse("entitlement.amount", not_in_money());
@@ -237,8 +242,13 @@ impl Draft {
         })
     }
 
-    /// Filing, then decision, then renewal; the first two not in the future, and there when the state needs them.
+    /// Filing, then decision, then renewal; the first two not in the future, and there when the state needs them. The start
+    /// of an opened right may lie before its filing or after its decision, not after its renewal.
     fn dates(&self, today: Date, faults: &mut Faults) {
+        let opened = self.state == Some(EntitlementState::Opened);
+        if self.start_date.is_some() && self.state.is_some() && !opened {
+            faults.refuse("entitlement.start_date", start_before_opening());
+        }
         let is = |test: fn(EntitlementState) -> bool| self.state.is_some_and(test);
         for (field, date, needed) in [
             (
@@ -267,6 +277,11 @@ impl Draft {
             (
                 "entitlement.renewal_date",
                 self.decided_date,
+                self.renewal_date,
+            ),
+            (
+                "entitlement.renewal_date",
+                self.start_date,
                 self.renewal_date,
             ),
         ] {
@@ -314,11 +329,19 @@ fn too_large() -> Invalid {
     )
 }
 
+fn start_before_opening() -> Invalid {
+    Invalid::new(
+        "START_BEFORE_OPENING",
+        "a right has a start once it is opened",
+        "la date de début se donne une fois le droit ouvert : retirez-la, ou corrigez l'état",
+    )
+}
+
 fn out_of_order() -> Invalid {
     Invalid::new(
         "DATES_OUT_OF_ORDER",
-        "a decision follows the filing, a renewal the decision",
-        "la décision vient après le dépôt et le renouvellement après la décision : vérifiez les dates",
+        "a decision follows the filing, a renewal the decision and the start",
+        "la décision vient après le dépôt, le renouvellement après la décision et le début : vérifiez les dates",
     )
 }
 
@@ -350,6 +373,15 @@ impl Content for Entitlement {
             entitlement,
         }
         .to_string()
+    }
+}
+
+impl About for Entitlement {
+    type Rest = Claim;
+    const PERSON_FIELD: &'static str = "entitlement.beneficiary_reference";
+
+    fn about(beneficiary: BeneficiaryId, claim: Claim) -> Self {
+        Self { beneficiary, claim }
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    local_aid::domain::Rights,
     record::{Faults, Record},
 };
 
@@ -29,6 +30,7 @@ use crate::{
 /// since it can be judged when the rest is wrong.
 pub fn read(
     content: &EntitlementContent,
+    rights: &Rights,
     today: Date,
     faults: &mut Faults,
 ) -> (Option<EntitlementState>, Option<Claim>) {
@@ -67,6 +69,10 @@ pub fn read(
         "entitlement.renewal_date",
         optional_date(content.renewal_date.as_ref()),
     );
+    let start = faults.take(
+        "entitlement.start_date",
+        optional_date(content.start_date.as_ref()),
+    );
     let mode = faults.take(
         "entitlement.support_mode",
         SupportMode::from_wire(content.support_mode),
@@ -80,10 +86,11 @@ pub fn read(
         filed_date: filed.flatten(),
         decided_date: decided.flatten(),
         renewal_date: renewal.flatten(),
+        start_date: start.flatten(),
         support_mode: mode.flatten(),
         non_take_up_reason: content.non_take_up_reason.clone(),
     };
-    (state, draft.check(today, faults))
+    (state, draft.check(rights, today, faults))
 }
 
 impl From<&Record<Entitlement>> for Wire {
@@ -121,6 +128,7 @@ impl From<&Record<Entitlement>> for Wire {
             create_time: Some(to_timestamp(record.create_time)),
             update_time: Some(to_timestamp(record.update_time)),
             etag: etag::of(record.revision),
+            start_date: claim.start_date.map(to_date),
         }
     }
 }

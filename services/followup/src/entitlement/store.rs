@@ -24,7 +24,7 @@ pub async fn get(
     let row = sqlx::query_as!(
         Row,
         "SELECT operator_id, entitlement_id, convention_id, beneficiary_id, external_reference, right_code, state,
-                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, support_mode,
+                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, start_date, support_mode,
                 non_take_up_reason, version, revision, create_time, update_time
          FROM entitlement WHERE operator_id = $1 AND entitlement_id = $2",
         name.operator.uuid(),
@@ -45,7 +45,7 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "SELECT operator_id, entitlement_id, convention_id, beneficiary_id, external_reference, right_code, state,
-                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, support_mode,
+                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, start_date, support_mode,
                 non_take_up_reason, version, revision, create_time, update_time
          FROM entitlement WHERE operator_id = $1 AND entitlement_id > $2 ORDER BY entitlement_id LIMIT $3",
         operator.uuid(),
@@ -66,7 +66,7 @@ pub async fn find(
     let rows = sqlx::query_as!(
         Row,
         "SELECT operator_id, entitlement_id, convention_id, beneficiary_id, external_reference, right_code, state,
-                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, support_mode,
+                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, start_date, support_mode,
                 non_take_up_reason, version, revision, create_time, update_time
          FROM entitlement WHERE operator_id = $1 AND external_reference = ANY($2)",
         operator.uuid(),
@@ -96,16 +96,17 @@ pub async fn insert(
     let done = sqlx::query!(
         "INSERT INTO entitlement (operator_id, convention_id, entitlement_id, external_reference, beneficiary_id,
                                   right_code, state, amount, amount_kind, amount_unit, filed_date, decided_date,
-                                  renewal_date, support_mode, non_take_up_reason, version, revision, create_time,
-                                  update_time)
+                                  renewal_date, start_date, support_mode, non_take_up_reason, version, revision,
+                                  create_time, update_time)
          SELECT $1, $2, new.id, new.reference, new.beneficiary, new.right_code, new.state, new.amount, new.amount_kind,
-                new.amount_unit, new.filed, new.decided, new.renewal, new.support_mode, new.reason, new.version, 1, $3,
-                $3
+                new.amount_unit, new.filed, new.decided, new.renewal, new.start, new.support_mode, new.reason,
+                new.version, 1, $3, $3
          FROM UNNEST($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::numeric[], $10::text[],
-                     $11::text[], $12::date[], $13::date[], $14::date[], $15::text[], $16::text[], $17::bigint[])
+                     $11::text[], $12::date[], $13::date[], $14::date[], $15::date[], $16::text[], $17::text[],
+                     $18::bigint[])
               WITH ORDINALITY
               AS new (id, reference, beneficiary, right_code, state, amount, amount_kind, amount_unit, filed, decided,
-                      renewal, support_mode, reason, version, place)
+                      renewal, start, support_mode, reason, version, place)
          ORDER BY new.place
          ON CONFLICT (operator_id, external_reference) DO NOTHING",
         convention.operator.uuid(),
@@ -122,6 +123,7 @@ pub async fn insert(
         &columns.filed_dates as &[Option<Date>],
         &columns.decided_dates as &[Option<Date>],
         &columns.renewal_dates as &[Option<Date>],
+        &columns.start_dates as &[Option<Date>],
         &columns.support_modes as &[Option<&str>],
         &columns.reasons as &[Option<&str>],
         &columns.versions
@@ -156,12 +158,14 @@ pub async fn update(
         "UPDATE entitlement AS old
          SET beneficiary_id = new.beneficiary, right_code = new.right_code, state = new.state, amount = new.amount,
              amount_kind = new.amount_kind, amount_unit = new.amount_unit, filed_date = new.filed,
-             decided_date = new.decided, renewal_date = new.renewal, support_mode = new.support_mode,
-             non_take_up_reason = new.reason, version = new.version, revision = new.revision, update_time = $2
+             decided_date = new.decided, renewal_date = new.renewal, start_date = new.start,
+             support_mode = new.support_mode, non_take_up_reason = new.reason, version = new.version,
+             revision = new.revision, update_time = $2
          FROM UNNEST($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::numeric[], $8::text[], $9::text[],
-                     $10::date[], $11::date[], $12::date[], $13::text[], $14::text[], $15::bigint[], $16::bigint[])
+                     $10::date[], $11::date[], $12::date[], $13::date[], $14::text[], $15::text[], $16::bigint[],
+                     $17::bigint[])
               AS new (id, beneficiary, right_code, state, amount, amount_kind, amount_unit, filed, decided, renewal,
-                      support_mode, reason, version, revision)
+                      start, support_mode, reason, version, revision)
          WHERE old.operator_id = $1 AND old.entitlement_id = new.id AND old.revision = new.revision - 1",
         operator.uuid(),
         now,
@@ -175,6 +179,7 @@ pub async fn update(
         &columns.filed_dates as &[Option<Date>],
         &columns.decided_dates as &[Option<Date>],
         &columns.renewal_dates as &[Option<Date>],
+        &columns.start_dates as &[Option<Date>],
         &columns.support_modes as &[Option<&str>],
         &columns.reasons as &[Option<&str>],
         &columns.versions,
@@ -197,6 +202,7 @@ struct Columns<'a> {
     filed_dates: Vec<Option<Date>>,
     decided_dates: Vec<Option<Date>>,
     renewal_dates: Vec<Option<Date>>,
+    start_dates: Vec<Option<Date>>,
     support_modes: Vec<Option<&'static str>>,
     reasons: Vec<Option<&'a str>>,
     versions: Vec<i64>,
@@ -226,6 +232,7 @@ impl<'a> Columns<'a> {
             filed_dates: claims().map(|claim| claim.filed_date).collect(),
             decided_dates: claims().map(|claim| claim.decided_date).collect(),
             renewal_dates: claims().map(|claim| claim.renewal_date).collect(),
+            start_dates: claims().map(|claim| claim.start_date).collect(),
             support_modes: claims()
                 .map(|claim| claim.support_mode.map(SupportMode::code))
                 .collect(),
@@ -251,6 +258,7 @@ struct Row {
     filed_date: Option<Date>,
     decided_date: Option<Date>,
     renewal_date: Option<Date>,
+    start_date: Option<Date>,
     support_mode: Option<String>,
     non_take_up_reason: Option<String>,
     version: i64,
@@ -299,6 +307,7 @@ impl TryFrom<Row> for Record<Entitlement> {
                     filed_date: row.filed_date,
                     decided_date: row.decided_date,
                     renewal_date: row.renewal_date,
+                    start_date: row.start_date,
                     support_mode: row.support_mode.map(mode).transpose()?,
                     non_take_up_reason: row.non_take_up_reason,
                 },

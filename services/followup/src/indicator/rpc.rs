@@ -2,7 +2,7 @@
 
 use nonrecours_contracts::followup::{
     Figures as WireFigures, GetIndicatorsRequest, Indicators as WireIndicators, PublicFigures,
-    RightFigures as WireRightFigures,
+    QueryIndicatorsRequest, QueryIndicatorsResponse, RightFigures as WireRightFigures,
     indicator_service_server::{IndicatorService, IndicatorServiceServer},
 };
 use nonrecours_kernel::ConventionName;
@@ -11,20 +11,25 @@ use nonrecours_rpc::{Check, Failure, convert::to_money, field, open};
 use tonic::{Request, Response, Status};
 
 use super::{
+    cache::Cache,
     domain::{Figures, Indicators, RightFigures},
-    store,
+    query, store,
 };
 use crate::{convention, error::Error};
 
 /// Counts for the operator itself, the programme's side and peers.
 pub struct IndicatorReads {
     db: Db,
+    tables: Cache,
 }
 
 impl IndicatorReads {
     /// The rpc over the service's database.
     pub fn server(db: Db) -> IndicatorServiceServer<Self> {
-        IndicatorServiceServer::new(Self { db })
+        IndicatorServiceServer::new(Self {
+            db,
+            tables: Cache::default(),
+        })
     }
 
     async fn get(&self, request: Request<GetIndicatorsRequest>) -> Result<WireIndicators, Error> {
@@ -39,6 +44,14 @@ impl IndicatorReads {
         let indicators = store::count(&mut tx, &name).await?;
         Ok(wire(&name, indicators))
     }
+
+    async fn query(
+        &self,
+        request: Request<QueryIndicatorsRequest>,
+    ) -> Result<QueryIndicatorsResponse, Error> {
+        let (caller, request) = open(request)?;
+        query::answer(&self.db, &self.tables, &caller, &request).await
+    }
 }
 
 #[tonic::async_trait]
@@ -48,6 +61,13 @@ impl IndicatorService for IndicatorReads {
         request: Request<GetIndicatorsRequest>,
     ) -> Result<Response<WireIndicators>, Status> {
         Ok(Response::new(self.get(request).await?))
+    }
+
+    async fn query_indicators(
+        &self,
+        request: Request<QueryIndicatorsRequest>,
+    ) -> Result<Response<QueryIndicatorsResponse>, Status> {
+        Ok(Response::new(self.query(request).await?))
     }
 }
 

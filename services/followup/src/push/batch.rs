@@ -1,39 +1,45 @@
 //! One batch: one transaction, done whole or not at all.
 
 use nonrecours_contracts::followup::{
-    Beneficiary as WireBeneficiary, Entitlement as WireEntitlement, Record as WireRecord,
-    RecordOutcome, RecordResult, RecordViolation, Session as WireSession,
+    Record as WireRecord, RecordOutcome, RecordResult, RecordViolation,
 };
 use nonrecours_kernel::{ConventionName, IdSource, Scope, Violation, paris_date};
-use nonrecours_pg::{self as pg, Change, Db, Entry};
+use nonrecours_pg::{self as pg, Db};
 use nonrecours_rpc::Failure;
-use prost::{Message, Name};
 
 use super::{
-    plan::{Outcome, Plan},
-    read::{Batch, KnownBeneficiaries},
+    kind::Writing,
+    known::{Known, person_id, right_id},
+    plan::Outcome,
+    read::{Batch, local_codes},
 };
-use crate::{
-    beneficiary, convention, entitlement,
-    error::Error,
-    record::{Content, Record, Reference},
-    session,
-};
+use crate::{convention, error::Error, indicator::rollup::Keeper, local_aid, vault::KeyRing};
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
 const MAX_ATTEMPTS: u32 = 5;
+
+/// How a batch is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Nothing is stored: only told what would become of it.
+    pub dry_run: bool,
+    /// A rejected record keeps the others out.
+    pub all_or_none: bool,
+}
 
 /// Stores a batch under a convention of the scope's operator: one result a record, in their order. When it returns, what
 /// it says is durable.
 pub async fn store(
     db: &Db,
     ids: &IdSource,
+    ring: &KeyRing,
     scope: &Scope,
     convention: &ConventionName,
+    rules: Rules,
     records: &[WireRecord],
 ) -> Result<Vec<RecordResult>, Error> {
-    retried(|| store_once(db, ids, scope, convention, records)).await
+    retried(|| store_once(db, ids, ring, scope, convention, rules, records)).await
 }
 
 /// Does it again while another transaction was in the way, [`MAX_ATTEMPTS`] times in all.
@@ -53,86 +59,136 @@ where
 async fn store_once(
     db: &Db,
     ids: &IdSource,
+    ring: &KeyRing,
     scope: &Scope,
     name: &ConventionName,
+    rules: Rules,
     records: &[WireRecord],
 ) -> Result<Vec<RecordResult>, Error> {
     let operator = name.operator;
     let mut tx = db.begin(scope).await?;
     check_in_force(name, convention::store::hold_in_force(&mut tx, name).await?)?;
-    let now = tx.now();
-    let batch = Batch::read(records, paris_date(now));
-    let mut results = Results::of(records);
-    for (place, violations) in batch.rejected {
-        results.settle(place, Outcome::Rejected(violations));
-    }
-    let mut changes = Vec::new();
+    let rights = local_aid::store::rights(&mut tx, operator, &local_codes(records)).await?;
+    let mut batch = Batch::read(records, &rights, paris_date(tx.now()));
+    let mut writing = Writing {
+        tx,
+        convention: name,
+        ids,
+        figures: Keeper::new(operator),
+        changes: Vec::new(),
+        outcomes: Vec::new(),
+    };
 
     let sent = batch
         .beneficiaries
         .iter()
         .filter_map(|candidate| candidate.reference.as_ref());
-    let referred = batch
+    let referred = batch.persons_referred_to();
+    let stored = writing.find(sent.chain(referred)).await?;
+    let mut persons = Known::stored(&stored, person_id);
+    batch
+        .identities
+        .compare(
+            &mut writing.tx,
+            ring,
+            operator,
+            &stored,
+            &mut batch.beneficiaries,
+        )
+        .await?;
+    let plan = writing.write(stored, batch.beneficiaries).await?;
+    batch
+        .identities
+        .write(&mut writing.tx, ring, operator, plan.written())
+        .await?;
+    persons.written(&plan, &batch.first_persons, person_id);
+
+    let sent = batch
         .claims
         .iter()
-        .filter_map(|pending| pending.beneficiary.as_ref());
-    let stored =
-        beneficiary::store::find(&mut tx, operator, &distinct(sent.chain(referred))).await?;
-    let mut known = KnownBeneficiaries::default();
-    stored.iter().for_each(|record| known.stored(record));
-    let plan = Plan::make(name, now, ids, stored, batch.beneficiaries);
-    beneficiary::store::insert(&mut tx, name, &plan.inserts).await?;
-    beneficiary::store::update(&mut tx, operator, &plan.updates).await?;
-    changes.extend(
-        plan.written()
-            .map(|record| change("beneficiary.stored", record, &WireBeneficiary::from(record))),
-    );
-    for record in &plan.inserts {
-        if let Some(from) = batch.first_places.get(&record.reference) {
-            known.brought(record, *from);
-        }
-    }
-    results.settle_all(plan.outcomes);
-
-    let references = distinct(
-        batch
-            .claims
-            .iter()
-            .filter_map(|pending| pending.reference.as_ref()),
-    );
-    let stored = entitlement::store::find(&mut tx, operator, &references).await?;
+        .filter_map(|pending| pending.reference.as_ref());
+    let referred = batch
+        .steps
+        .iter()
+        .filter_map(|pending| pending.entitlement.as_ref());
+    let stored = writing.find(sent.chain(referred)).await?;
+    let mut rights = Known::stored(&stored, right_id);
     let candidates = batch
         .claims
         .into_iter()
-        .map(|pending| known.resolve(name, pending))
+        .map(|pending| persons.resolve(name, pending))
         .collect();
-    let plan = Plan::make(name, now, ids, stored, candidates);
-    entitlement::store::insert(&mut tx, name, &plan.inserts).await?;
-    entitlement::store::update(&mut tx, operator, &plan.updates).await?;
-    changes.extend(
-        plan.written()
-            .map(|record| change("entitlement.stored", record, &WireEntitlement::from(record))),
-    );
-    results.settle_all(plan.outcomes);
+    let plan = writing.write(stored, candidates).await?;
+    rights.written(&plan, &batch.first_claims, right_id);
 
-    let references = distinct(
-        batch
-            .sessions
-            .iter()
-            .filter_map(|candidate| candidate.reference.as_ref()),
-    );
-    let stored = session::store::find(&mut tx, operator, &references).await?;
-    let plan = Plan::make(name, now, ids, stored, batch.sessions);
-    session::store::insert(&mut tx, name, &plan.inserts).await?;
-    session::store::update(&mut tx, operator, &plan.updates).await?;
-    changes.extend(
-        plan.written()
-            .map(|record| change("session.stored", record, &WireSession::from(record))),
-    );
-    results.settle_all(plan.outcomes);
+    let sent = batch
+        .steps
+        .iter()
+        .filter_map(|pending| pending.step.reference.as_ref());
+    let stored = writing.find(sent).await?;
+    let candidates = batch
+        .steps
+        .into_iter()
+        .map(|pending| rights.resolve(&persons, name, pending))
+        .collect();
+    writing.write(stored, candidates).await?;
 
-    tx.record_all(&changes).await?;
-    tx.commit().await?;
+    let sent = batch
+        .notes
+        .iter()
+        .filter_map(|pending| pending.reference.as_ref());
+    let stored = writing.find(sent).await?;
+    let mut candidates: Vec<_> = batch
+        .notes
+        .into_iter()
+        .map(|pending| persons.resolve(name, pending))
+        .collect();
+    let texts = &batch.texts;
+    texts
+        .compare(&mut writing.tx, ring, operator, &stored, &mut candidates)
+        .await?;
+    let plan = writing.write(stored, candidates).await?;
+    texts
+        .write(&mut writing.tx, ring, operator, plan.written())
+        .await?;
+
+    let sent = batch
+        .sessions
+        .iter()
+        .filter_map(|candidate| candidate.reference.as_ref());
+    let stored = writing.find(sent).await?;
+    writing.write(stored, batch.sessions).await?;
+
+    let Writing {
+        mut tx,
+        figures,
+        changes,
+        outcomes,
+        ..
+    } = writing;
+    let held_back = rules.all_or_none
+        && (!batch.rejected.is_empty()
+            || outcomes
+                .iter()
+                .any(|(_, outcome)| matches!(outcome, Outcome::Rejected(_))));
+    if rules.dry_run || held_back {
+        // What was tried goes with the transaction.
+        drop(tx);
+    } else {
+        tx.record_all(&changes).await?;
+        figures.settle(&mut tx).await?;
+        tx.commit().await?;
+    }
+    let mut results = Results::of(records);
+    for (place, violations) in batch.rejected {
+        results.settle(place, Outcome::Rejected(violations));
+    }
+    results.settle_all(outcomes);
+    if held_back {
+        results.not_stored(RecordOutcome::HeldBack);
+    } else if rules.dry_run {
+        results.not_stored(RecordOutcome::Stored);
+    }
     results.supersede(&batch.superseded);
     Ok(results.0)
 }
@@ -144,27 +200,6 @@ pub fn check_in_force(name: &ConventionName, in_force: Option<bool>) -> Result<(
         Some(false) => Err(Error::ConventionNotInForce(*name)),
         Some(true) => Ok(()),
     }
-}
-
-fn distinct<'a>(references: impl Iterator<Item = &'a Reference>) -> Vec<&'a str> {
-    let mut references: Vec<&str> = references.map(Reference::as_str).collect();
-    references.sort_unstable();
-    references.dedup();
-    references
-}
-
-fn change<C: Content, M: Message + Name>(
-    kind: &'static str,
-    record: &Record<C>,
-    snapshot: &M,
-) -> Entry {
-    let change = Change {
-        kind,
-        operator: Some(record.convention.operator),
-        name: &record.name(),
-        revision: record.revision,
-    };
-    Entry::new(change, snapshot)
 }
 
 /// The results of a batch, one a record.
@@ -196,6 +231,19 @@ impl Results {
             result.set_outcome(outcome);
             result.name = name;
             result.violations = violations.into_iter().map(violation).collect();
+        }
+    }
+
+    /// What would have been stored has this outcome instead, and no name.
+    fn not_stored(&mut self, outcome: RecordOutcome) {
+        let stored = RecordOutcome::Stored;
+        for result in self
+            .0
+            .iter_mut()
+            .filter(|result| result.outcome() == stored)
+        {
+            result.set_outcome(outcome);
+            result.name.clear();
         }
     }
 

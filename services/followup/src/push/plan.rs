@@ -112,6 +112,7 @@ fn weigh<C: Content>(
         version,
         state,
         content,
+        differs_apart,
         mut faults,
         ..
     } = candidate;
@@ -132,7 +133,9 @@ fn weigh<C: Content>(
     match stored {
         None => Verdict::Insert(reference, version, content),
         Some(stored) if is_stale => Verdict::Settled(Outcome::Stale(stored.name())),
-        Some(stored) if stored.version == version && stored.content == content => {
+        Some(stored)
+            if stored.version == version && stored.content == content && !differs_apart =>
+        {
             Verdict::Settled(Outcome::Unchanged(stored.name()))
         }
         Some(stored) => Verdict::Update(Record {

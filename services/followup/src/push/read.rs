@@ -3,27 +3,45 @@
 use std::collections::HashMap;
 
 use nonrecours_contracts::followup::{Record as Wire, record::Content as WireContent};
-use nonrecours_kernel::{BeneficiaryId, ConventionName, Invalid, Violation};
+use nonrecours_kernel::{Invalid, Violation};
 use time::Date;
 
+use super::known::{Pending, PendingStep, person};
 use crate::{
     beneficiary::{self, domain::Beneficiary},
-    entitlement::{
-        self,
-        domain::{Claim, Entitlement, EntitlementState},
-    },
-    push::plan::other_convention,
-    record::{Candidate, Faults, Record, Reference, required},
+    entitlement::{self, domain::Entitlement},
+    identity::{self, domain::Identity},
+    local_aid::domain::{PREFIX, Rights},
+    note::{self, domain::Note},
+    record::{Candidate, Faults, Reference},
     session::{self, domain::Session},
+    step::{self, domain::Step},
 };
+
+/// The codes of local aids that rights of a batch are followed under.
+pub fn local_codes(records: &[Wire]) -> Vec<&str> {
+    let codes = records.iter().filter_map(|record| match &record.content {
+        Some(WireContent::Entitlement(content)) => Some(content.right.as_str()),
+        _ => None,
+    });
+    codes.filter(|code| code.starts_with(PREFIX)).collect()
+}
 
 /// The records of a batch by kind, each reference of a kind once, in the last form given.
 #[derive(Default)]
 pub struct Batch {
     /// Persons.
     pub beneficiaries: Vec<Candidate<Beneficiary>>,
+    /// Who they are, where it was sent.
+    pub identities: identity::incoming::Incoming,
     /// Rights, whose persons are still to be found.
-    pub claims: Vec<PendingClaim>,
+    pub claims: Vec<Pending<Entitlement>>,
+    /// Steps, whose persons and rights are still to be found.
+    pub steps: Vec<PendingStep>,
+    /// Notes, whose persons are still to be found.
+    pub notes: Vec<Pending<Note>>,
+    /// What the notes say.
+    pub texts: note::incoming::Incoming,
     /// Sessions.
     pub sessions: Vec<Candidate<Session>>,
     /// Records of no kind, by place.
@@ -31,41 +49,14 @@ pub struct Batch {
     /// Places of records that the record at the second place supersedes.
     pub superseded: Vec<(usize, usize)>,
     /// Where each person first comes in the batch.
-    pub first_places: HashMap<Reference, usize>,
-}
-
-/// A right whose person is known by reference only.
-pub struct PendingClaim {
-    /// Its place in the batch.
-    pub place: usize,
-    /// Its reference, when it is one.
-    pub reference: Option<Reference>,
-    /// Its version.
-    pub version: i64,
-    /// Its state, when it was readable.
-    pub state: Option<EntitlementState>,
-    /// Reference of the person, when it is one.
-    pub beneficiary: Option<Reference>,
-    /// The rest, when all of it was readable.
-    pub claim: Option<Claim>,
-    /// What is wrong so far.
-    pub faults: Faults,
-}
-
-/// The persons that rights may refer to.
-#[derive(Default)]
-pub struct KnownBeneficiaries(HashMap<Reference, Known>);
-
-struct Known {
-    id: BeneficiaryId,
-    convention: ConventionName,
-    /// Place in the batch from which on it is known: 0 when it was stored before.
-    from: usize,
+    pub first_persons: HashMap<Reference, usize>,
+    /// Where each right first comes in the batch.
+    pub first_claims: HashMap<Reference, usize>,
 }
 
 impl Batch {
-    /// Reads every record, with every fault of each. `today` is the day in Paris.
-    pub fn read(records: &[Wire], today: Date) -> Self {
+    /// Reads every record, with every fault of each. `rights` may be chosen; `today` is the day in Paris.
+    pub fn read(records: &[Wire], rights: &Rights, today: Date) -> Self {
         let references: Vec<Result<Reference, Invalid>> = records
             .iter()
             .map(|record| record.external_reference.parse())
@@ -79,9 +70,12 @@ impl Batch {
         let mut batch = Self::default();
         for (place, (record, reference)) in records.iter().zip(&references).enumerate() {
             if let (Some(content), Ok(reference)) = (&record.content, reference) {
-                if let WireContent::Beneficiary(_) = content {
-                    batch.first_places.entry(reference.clone()).or_insert(place);
+                match content {
+                    WireContent::Beneficiary(_) => Some(&mut batch.first_persons),
+                    WireContent::Entitlement(_) => Some(&mut batch.first_claims),
+                    _ => None,
                 }
+                .map(|first| first.entry(reference.clone()).or_insert(place));
                 let by = last
                     .get(&(std::mem::discriminant(content), reference))
                     .copied();
@@ -90,9 +84,17 @@ impl Batch {
                     continue;
                 }
             }
-            batch.sort(place, record, reference.clone(), today);
+            batch.sort(place, record, reference.clone(), rights, today);
         }
         batch
+    }
+
+    /// The persons that records of the batch are about.
+    pub fn persons_referred_to(&self) -> impl Iterator<Item = &Reference> {
+        let claims = self.claims.iter().map(|pending| &pending.person);
+        let steps = self.steps.iter().map(|pending| &pending.step.person);
+        let notes = self.notes.iter().map(|pending| &pending.person);
+        claims.chain(steps).chain(notes).flatten()
     }
 
     fn sort(
@@ -100,6 +102,7 @@ impl Batch {
         place: usize,
         record: &Wire,
         reference: Result<Reference, Invalid>,
+        rights: &Rights,
         today: Date,
     ) {
         let mut faults = Faults::default();
@@ -114,6 +117,12 @@ impl Batch {
                 self.rejected.push((place, faults.into_violations()));
             }
             Some(WireContent::Beneficiary(content)) => {
+                let identity = content.identity.as_ref().and_then(|identity| {
+                    Identity::read(identity, "beneficiary.identity", today, &mut faults)
+                });
+                if let (Some(reference), Some(identity)) = (&reference, identity) {
+                    self.identities.add(reference.clone(), identity);
+                }
                 let (state, content) = beneficiary::rpc::read(content, today, &mut faults);
                 self.beneficiaries.push(Candidate {
                     place,
@@ -121,26 +130,55 @@ impl Batch {
                     version,
                     state,
                     content,
+                    differs_apart: false,
                     faults,
                 });
             }
             Some(WireContent::Entitlement(content)) => {
-                let (state, claim) = entitlement::rpc::read(content, today, &mut faults);
-                let beneficiary = match content.beneficiary_reference.as_str() {
-                    "" => Err(required()),
-                    // What no record can have as its reference is the reference of none.
-                    reference => reference
-                        .parse()
-                        .map_err(|_: Invalid| beneficiary_unknown()),
-                };
-                let beneficiary = faults.take(BENEFICIARY_FIELD, beneficiary);
-                self.claims.push(PendingClaim {
+                let (state, claim) = entitlement::rpc::read(content, rights, today, &mut faults);
+                let person = person::<Entitlement>(&content.beneficiary_reference, &mut faults);
+                self.claims.push(Pending {
                     place,
                     reference,
                     version,
                     state,
-                    beneficiary,
-                    claim,
+                    person,
+                    rest: claim,
+                    faults,
+                });
+            }
+            Some(WireContent::Step(content)) => {
+                let act = step::rpc::read(content, today, &mut faults);
+                let person = person::<Step>(&content.beneficiary_reference, &mut faults);
+                let entitlement = step::domain::entitlement_reference(
+                    &content.entitlement_reference,
+                    content.renewal,
+                    &mut faults,
+                );
+                let step = Pending {
+                    place,
+                    reference,
+                    version,
+                    state: Some(()),
+                    person,
+                    rest: act,
+                    faults,
+                };
+                self.steps.push(PendingStep { step, entitlement });
+            }
+            Some(WireContent::Note(content)) => {
+                let (written_date, text) = note::rpc::read(content, today, &mut faults);
+                let person = person::<Note>(&content.beneficiary_reference, &mut faults);
+                if let (Some(reference), Some(text)) = (&reference, text) {
+                    self.texts.add(reference.clone(), text);
+                }
+                self.notes.push(Pending {
+                    place,
+                    reference,
+                    version,
+                    state: Some(()),
+                    person,
+                    rest: written_date,
                     faults,
                 });
             }
@@ -152,77 +190,12 @@ impl Batch {
                     version,
                     state: Some(()),
                     content,
+                    differs_apart: false,
                     faults,
                 });
             }
         }
     }
-}
-
-impl KnownBeneficiaries {
-    /// Adds one that was stored before the batch.
-    pub fn stored(&mut self, record: &Record<Beneficiary>) {
-        self.add(record, 0);
-    }
-
-    /// Adds one that the batch brings, known from its first place in it.
-    pub fn brought(&mut self, record: &Record<Beneficiary>, from: usize) {
-        self.add(record, from);
-    }
-
-    fn add(&mut self, record: &Record<Beneficiary>, from: usize) {
-        let known = Known {
-            id: record.id,
-            convention: record.convention,
-            from,
-        };
-        self.0.insert(record.reference.clone(), known);
-    }
-
-    /// Finds the person of a claim, under the same convention.
-    pub fn resolve(
-        &self,
-        convention: &ConventionName,
-        pending: PendingClaim,
-    ) -> Candidate<Entitlement> {
-        let PendingClaim {
-            place,
-            reference,
-            version,
-            state,
-            beneficiary,
-            claim,
-            mut faults,
-        } = pending;
-        let beneficiary = beneficiary.and_then(|reference| {
-            let found = match self.0.get(&reference).filter(|known| known.from <= place) {
-                None => Err(beneficiary_unknown()),
-                Some(known) if known.convention != *convention => Err(other_convention()),
-                Some(known) => Ok(known.id),
-            };
-            faults.take(BENEFICIARY_FIELD, found)
-        });
-        Candidate {
-            place,
-            reference,
-            version,
-            state,
-            content: beneficiary
-                .zip(claim)
-                .map(|(beneficiary, claim)| Entitlement { beneficiary, claim }),
-            faults,
-        }
-    }
-}
-
-const BENEFICIARY_FIELD: &str = "entitlement.beneficiary_reference";
-
-fn beneficiary_unknown() -> Invalid {
-    Invalid::new(
-        "BENEFICIARY_UNKNOWN",
-        "no beneficiary with this reference is stored or comes earlier in the batch",
-        "aucune personne accompagnée ne porte cette référence : envoyez-la avant ses droits, ou corrigez la référence",
-    )
 }
 
 fn negative_version() -> Invalid {
@@ -236,7 +209,7 @@ fn negative_version() -> Invalid {
 fn content_missing() -> Invalid {
     Invalid::new(
         "CONTENT_MISSING",
-        "a record is a beneficiary, an entitlement or a session",
-        "l'enregistrement doit décrire une personne accompagnée, un droit ou une permanence",
+        "a record is a beneficiary, an entitlement, a step, a note or a session",
+        "l'enregistrement doit décrire une personne accompagnée, un droit, une démarche, une note ou une permanence",
     )
 }

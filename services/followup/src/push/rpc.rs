@@ -7,20 +7,22 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use nonrecours_contracts::followup::{
-    PushBatch, PushRecordsRequest, PushRecordsResponse, RecordOutcome,
+    PushRecordsOnceRequest, PushRecordsRequest, PushRecordsResponse,
     push_records_request::Message,
     push_service_server::{PushService, PushServiceServer},
 };
 use nonrecours_kernel::{Caller, ConventionName, IdSource, Invalid, Scope, Violation};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{Check, Failure, field, open};
-use opentelemetry::{KeyValue, global, metrics::Counter};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
-use super::batch;
-use crate::{convention, error::Error};
+use super::{
+    batch::Rules,
+    intake::{Intake, rules},
+};
+use crate::{error::Error, vault::Vault};
 
 /// Largest message, bytes. The transport refuses a larger one with OUT_OF_RANGE.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
@@ -29,27 +31,37 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 
 /// Takes the records that operators' software pushes.
 pub struct Pushes {
-    db: Db,
-    ids: IdSource,
+    intake: Intake,
     shutdown: CancellationToken,
-    records: Counter<u64>,
 }
 
 impl Pushes {
-    /// The rpc over the service's database. When `shutdown` begins, streams end after the batch in hand.
-    pub fn server(db: Db, ids: IdSource, shutdown: CancellationToken) -> PushServiceServer<Self> {
-        let records = global::meter("nonrecours.followup")
-            .u64_counter("nonrecours.followup.records")
-            .with_unit("{record}")
-            .with_description("Records pushed, by outcome")
-            .build();
+    /// The rpcs over the service's database and keys. When `shutdown` begins, streams end after the batch in hand.
+    pub fn server(
+        db: Db,
+        ids: IdSource,
+        vault: Vault,
+        shutdown: CancellationToken,
+    ) -> PushServiceServer<Self> {
         PushServiceServer::new(Self {
-            db,
-            ids,
+            intake: Intake::new(db, ids, vault),
             shutdown,
-            records,
         })
         .max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    async fn once(
+        &self,
+        request: Request<PushRecordsOnceRequest>,
+    ) -> Result<PushRecordsResponse, Error> {
+        let (caller, request) = open(request)?;
+        let convention: ConventionName = field("convention", &request.convention)?;
+        let scope = caller.reach(convention.operator)?;
+        Check::of(&request).finish(|| Some(()))?;
+        let rules = rules(request.mode(), request.unit());
+        self.intake
+            .take(&scope, &convention, rules, 0, &request.records)
+            .await
     }
 }
 
@@ -63,9 +75,7 @@ impl PushService for Pushes {
     ) -> Result<Response<Self::PushRecordsStream>, Status> {
         let (caller, inbound) = open(request)?;
         let opening = Opening {
-            db: self.db.clone(),
-            ids: self.ids.clone(),
-            records: self.records.clone(),
+            intake: self.intake.clone(),
             caller,
             messages: Messages {
                 inbound,
@@ -78,13 +88,18 @@ impl PushService for Pushes {
             .try_flatten();
         Ok(Response::new(answers.boxed()))
     }
+
+    async fn push_records_once(
+        &self,
+        request: Request<PushRecordsOnceRequest>,
+    ) -> Result<Response<PushRecordsResponse>, Status> {
+        Ok(Response::new(self.once(request).await?))
+    }
 }
 
 /// A stream whose first message has not been read.
 struct Opening {
-    db: Db,
-    ids: IdSource,
-    records: Counter<u64>,
+    intake: Intake,
     caller: Caller,
     messages: Messages<Streaming<PushRecordsRequest>>,
 }
@@ -101,34 +116,25 @@ impl Opening {
             .reach(convention.operator)
             .map_err(Error::from)?;
         Check::of(&first).finish(|| Some(()))?;
-        self.check(&scope, &convention).await?;
+        self.intake.check(&scope, &convention).await?;
         Ok(Opened {
-            db: self.db,
-            ids: self.ids,
-            records: self.records,
+            rules: rules(opening.mode(), opening.unit()),
+            intake: self.intake,
             messages: self.messages,
             scope,
             convention,
             answered: 0,
         })
     }
-
-    /// Refuses at once what the first batch would be refused for.
-    async fn check(&self, scope: &Scope, convention: &ConventionName) -> Result<(), Error> {
-        let mut tx = self.db.read(scope).await?;
-        let in_force = convention::store::in_force(&mut tx, convention).await?;
-        batch::check_in_force(convention, in_force)
-    }
 }
 
 /// A stream of batches under one convention.
 struct Opened {
-    db: Db,
-    ids: IdSource,
-    records: Counter<u64>,
+    intake: Intake,
     messages: Messages<Streaming<PushRecordsRequest>>,
     scope: Scope,
     convention: ConventionName,
+    rules: Rules,
     answered: i64,
 }
 
@@ -153,40 +159,16 @@ impl Opened {
             nonrecours.batch.sequence = batch.sequence,
             nonrecours.batch.records = batch.records.len(),
         );
-        let answer = self.store(&batch).instrument(span).await?;
-        self.answered = batch.sequence;
-        Ok(Some((answer, self)))
-    }
-
-    async fn store(&self, batch: &PushBatch) -> Result<PushRecordsResponse, Error> {
-        let results = batch::store(
-            &self.db,
-            &self.ids,
+        let stored = self.intake.take(
             &self.scope,
             &self.convention,
+            self.rules,
+            batch.sequence,
             &batch.records,
-        )
-        .await?;
-        let count = |outcome: RecordOutcome| {
-            let count = results
-                .iter()
-                .filter(|result| result.outcome() == outcome)
-                .count();
-            // The contract's rules keep a batch small.
-            let count = i32::try_from(count).unwrap_or(i32::MAX);
-            let label = KeyValue::new("nonrecours.record.outcome", outcome.as_str_name());
-            self.records.add(u64::from(count.unsigned_abs()), &[label]);
-            count
-        };
-        Ok(PushRecordsResponse {
-            sequence: batch.sequence,
-            stored: count(RecordOutcome::Stored),
-            unchanged: count(RecordOutcome::Unchanged),
-            stale: count(RecordOutcome::Stale),
-            superseded: count(RecordOutcome::Superseded),
-            rejected: count(RecordOutcome::Rejected),
-            results,
-        })
+        );
+        let answer = stored.instrument(span).await?;
+        self.answered = batch.sequence;
+        Ok(Some((answer, self)))
     }
 }
 

@@ -1,13 +1,13 @@
 //! An outreach presence.
 
 use nonrecours_kernel::{
-    IdSource, InseeCode, Invalid, OperatorId, SessionId, SessionName, catalogue, screen,
+    IdSource, InseeCode, Invalid, OperatorId, SessionId, SessionName, catalogue,
 };
 use time::Date;
 
 use crate::{
     codes::{self, codes},
-    record::{Content, required},
+    record::{Content, line, required},
 };
 
 /// Longest name of a place, in characters.
@@ -66,26 +66,11 @@ impl Content for Session {
 /// Reads the name of a place: 1 to [`MAX_VENUE`] characters once trimmed. Refused with `REQUIRED`, `TEXT_TOO_LONG`,
 /// `TEXT_INVALID` (control characters), `NIR_FORBIDDEN`.
 pub fn venue(text: &str) -> Result<String, Invalid> {
-    let text = text.trim();
-    if text.is_empty() {
+    let venue = line(text, MAX_VENUE)?;
+    if venue.is_empty() {
         return Err(required());
     }
-    if text.chars().count() > MAX_VENUE {
-        return Err(Invalid::new(
-            "TEXT_TOO_LONG",
-            format!("at most {MAX_VENUE} characters are accepted"),
-            format!("{MAX_VENUE} caractères au plus sont acceptés : abrégez"),
-        ));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Invalid::new(
-            "TEXT_INVALID",
-            "the text holds control characters",
-            "le texte contient des caractères de contrôle : retirez-les (retours à la ligne compris)",
-        ));
-    }
-    screen(text)?;
-    Ok(text.to_owned())
+    Ok(venue)
 }
 
 /// Reads the commune of a session's place, which lies in the territory on that day (art. 3). Refused with `REQUIRED`,

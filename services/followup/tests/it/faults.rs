@@ -113,6 +113,54 @@ fn wrong() -> Vec<(Record, Vec<&'static str>)> {
             vec!["beneficiary.publics[0] UNKNOWN_CODE"],
         ),
         (
+            known("B1", |i| i.birth_name = "é".repeat(101)),
+            vec!["beneficiary.identity.birth_name TEXT_TOO_LONG"],
+        ),
+        (
+            known("B1", |i| i.first_names = "a\nb".into()),
+            vec!["beneficiary.identity.first_names TEXT_INVALID"],
+        ),
+        (
+            known("B1", |i| {
+                for text in [
+                    &mut i.birth_name,
+                    &mut i.first_names,
+                    &mut i.usual_name,
+                    &mut i.birth_place,
+                    &mut i.phone,
+                    &mut i.email,
+                    &mut i.postal_address,
+                ] {
+                    *text = format!("n° {NIR}");
+                }
+            }),
+            vec![
+                "beneficiary.identity.birth_name NIR_FORBIDDEN",
+                "beneficiary.identity.first_names NIR_FORBIDDEN",
+                "beneficiary.identity.usual_name NIR_FORBIDDEN",
+                "beneficiary.identity.birth_place NIR_FORBIDDEN",
+                "beneficiary.identity.postal_address NIR_FORBIDDEN",
+                "beneficiary.identity.phone NIR_FORBIDDEN",
+                "beneficiary.identity.email NIR_FORBIDDEN",
+            ],
+        ),
+        (
+            known("B1", |i| i.birth_date = date(2025, 10, 8)),
+            vec!["beneficiary.identity.birth_date DATE_IN_FUTURE"],
+        ),
+        (
+            known("B1", |i| i.birth_date = date(1980, 2, 30)),
+            vec!["beneficiary.identity.birth_date DATE_INVALID"],
+        ),
+        (
+            known("B1", |i| i.phone = "chez sa sœur".into()),
+            vec!["beneficiary.identity.phone PHONE_INVALID"],
+        ),
+        (
+            known("B1", |i| i.email = "zoe@".into()),
+            vec!["beneficiary.identity.email EMAIL_INVALID"],
+        ),
+        (
             right("E1", ""),
             vec!["entitlement.beneficiary_reference REQUIRED"],
         ),
@@ -126,6 +174,10 @@ fn wrong() -> Vec<(Record, Vec<&'static str>)> {
         ),
         (
             right_with("E1", "B0", |r| r.right = "RMI".into()),
+            vec!["entitlement.right UNKNOWN_CODE"],
+        ),
+        (
+            right_with("E1", "B0", |r| r.right = "local:216202630:aide".into()),
             vec!["entitlement.right UNKNOWN_CODE"],
         ),
         (
@@ -235,6 +287,92 @@ fn wrong() -> Vec<(Record, Vec<&'static str>)> {
             vec!["entitlement.non_take_up_reason UNKNOWN_CODE"],
         ),
         (
+            right_with("E1", "B0", |r| r.start_date = date(2025, 10, 1)),
+            vec!["entitlement.start_date START_BEFORE_OPENING"],
+        ),
+        (
+            right_with("E1", "B0", |r| {
+                r.state = opened;
+                r.amount_kind = AmountKind::Notified.into();
+                r.decided_date = date(2025, 10, 5);
+                r.start_date = date(2025, 11, 1);
+                r.renewal_date = date(2025, 10, 31);
+            }),
+            vec!["entitlement.renewal_date DATES_OUT_OF_ORDER"],
+        ),
+        (step("P1", ""), vec!["step.beneficiary_reference REQUIRED"]),
+        (
+            step("P1", "B404"),
+            vec!["step.beneficiary_reference BENEFICIARY_UNKNOWN"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.step_date = date(2025, 10, 8)),
+            vec!["step.step_date DATE_IN_FUTURE"],
+        ),
+        (
+            step_with("P1", "B0", |s| {
+                s.step_date = None;
+                s.mode = 0;
+                s.channel = 99;
+            }),
+            vec![
+                "step.step_date REQUIRED",
+                "step.mode REQUIRED",
+                "step.channel UNKNOWN_CODE",
+            ],
+        ),
+        (
+            step_with("P1", "B0", |s| s.partner = "ANPE".into()),
+            vec!["step.partner UNKNOWN_CODE"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.minutes = 1_441),
+            vec!["step.minutes NUMBER_OUT_OF_RANGE"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.renewal = true),
+            vec!["step.entitlement_reference REQUIRED"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.entitlement_reference = "E404".into()),
+            vec!["step.entitlement_reference ENTITLEMENT_UNKNOWN"],
+        ),
+        (
+            step_with("P1", "B0", |s| s.entitlement_reference = format!("E{NIR}")),
+            vec!["step.entitlement_reference ENTITLEMENT_UNKNOWN"],
+        ),
+        (
+            note("N1", "", "Revient lundi."),
+            vec!["note.beneficiary_reference REQUIRED"],
+        ),
+        (
+            note("N1", "B404", "Revient lundi."),
+            vec!["note.beneficiary_reference BENEFICIARY_UNKNOWN"],
+        ),
+        (
+            note_with("N1", |n| {
+                n.written_date = None;
+                n.text = " ".into();
+            }),
+            vec!["note.written_date REQUIRED", "note.text REQUIRED"],
+        ),
+        (
+            note_with("N1", |n| n.written_date = date(2025, 10, 8)),
+            vec!["note.written_date DATE_IN_FUTURE"],
+        ),
+        (
+            note_with("N1", |n| n.text = "é".repeat(2_001)),
+            vec!["note.text TEXT_TOO_LONG"],
+        ),
+        (
+            note_with("N1", |n| n.text = "a\u{7}b".into()),
+            vec!["note.text TEXT_INVALID"],
+        ),
+        (
+            note_with("N1", |n| n.text = format!("son numéro : {NIR}")),
+            vec!["note.text NIR_FORBIDDEN"],
+        ),
+        (
             session_with("S1", |s| s.venue = " ".into()),
             vec!["session.venue REQUIRED"],
         ),
@@ -312,6 +450,14 @@ async fn each_fault_is_told_by_field_and_reason() {
         "CONVENTION_NOT_IN_FORCE",
         "TRANSITION_ILLEGAL",
         "OTHER_CONVENTION",
+        "ENTITLEMENT_OF_ANOTHER",
+        "RECIPIENT_INVALID",
+        "LOCAL_CODE_INVALID",
+        "REFERRAL_NOT_PROPOSED",
+        "REFERRAL_ENDED",
+        "ANSWERED_BY_RECIPIENT",
+        "TABLE_NOT_SERVED",
+        "TABLE_TOO_LARGE",
     ];
     let given: BTreeSet<&str> = expected
         .iter()
@@ -320,8 +466,8 @@ async fn each_fault_is_told_by_field_and_reason() {
         .map(|(_, reason)| reason)
         .chain(elsewhere)
         .collect();
-    let declared: BTreeSet<&str> = (1..)
-        .map_while(|number| ErrorReason::try_from(number).ok())
+    let declared: BTreeSet<&str> = (1..1000)
+        .filter_map(|number| ErrorReason::try_from(number).ok())
         .filter_map(|reason| reason.as_str_name().strip_prefix("ERROR_REASON_"))
         .collect();
     assert_eq!(given, declared);

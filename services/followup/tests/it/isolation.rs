@@ -178,6 +178,40 @@ async fn the_database_hides_the_rows_of_others() {
 }
 
 #[tokio::test]
+async fn the_database_hides_steps_and_notes_of_others() {
+    let suite = Suite::start().await;
+    suite
+        .push(vec![
+            person("B1"),
+            step("P1", "B1"),
+            note("N1", "B1", "Revient."),
+        ])
+        .await;
+    let app = suite.database.app().await;
+    let own = suite.convention.operator.to_string();
+    for (scope, visible) in [
+        (own, 1_i64),
+        ("*".to_owned(), 1),
+        (operator(2).to_string(), 0),
+    ] {
+        for count in [
+            "SELECT count(*) FROM step",
+            "SELECT count(*) FROM note",
+            "SELECT count(*) FROM note_text",
+        ] {
+            let mut tx = app.begin().await.unwrap();
+            sqlx::query("SELECT set_config('nonrecours.operator', $1, true)")
+                .bind(&scope)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            let seen: i64 = sqlx::query_scalar(count).fetch_one(&mut *tx).await.unwrap();
+            assert_eq!(seen, visible, "{count} as {scope}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_database_refuses_rows_of_others_and_deletions() {
     let (suite, _) = filled().await;
     let app = suite.database.app().await;

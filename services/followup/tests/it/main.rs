@@ -8,11 +8,21 @@
 
 mod faults;
 mod follow;
+mod identity;
 mod indicators;
 mod isolation;
+mod local_aids;
+mod migration;
 mod model;
+mod modes;
+mod notes;
 mod push;
 mod races;
 mod reads;
+mod referrals;
+mod renewals;
+mod rollup;
+mod steps;
 mod stream;
 mod support;
+mod tables;

@@ -1,13 +1,14 @@
 //! What every test here starts from: the service, a convention in force, and records in short form.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use nonrecours_contracts::{
     followup::{
         AgeBand, AmountKind, AmountUnit, BeneficiaryContent, Channel, EntitlementContent,
-        EntitlementState, JourneyState, PushBatch, PushOpening, PushRecordsRequest,
-        PushRecordsResponse, Record, RecordOutcome, RecordResult, SessionContent, SupportMode,
-        push_records_request::Message, push_service_client::PushServiceClient, record::Content,
+        EntitlementState, Identity, JourneyState, NoteContent, PushBatch, PushOpening,
+        PushRecordsRequest, PushRecordsResponse, Record, RecordOutcome, RecordResult,
+        SessionContent, StepContent, SupportMode, push_records_request::Message,
+        push_service_client::PushServiceClient, record::Content,
     },
     google::r#type::{Date, Money},
 };
@@ -15,6 +16,7 @@ use nonrecours_followup::{
     Config, MIGRATOR, SERVICE,
     convention::{Convention, store},
     serve,
+    vault::Vault,
 };
 use nonrecours_host::{DatabaseConfig, Environment};
 use nonrecours_kernel::{ConventionId, ConventionName, IdSource, OperatorId, Scope};
@@ -38,6 +40,11 @@ pub struct Suite {
     pub serving: Serving,
     pub convention: ConventionName,
     _source: Serving,
+    /// Where the service reads its keys.
+    pub keys_file: PathBuf,
+    /// The same ring as another instance would hold it.
+    pub vault: Vault,
+    _keys: tempfile::TempDir,
 }
 
 impl Suite {
@@ -45,14 +52,31 @@ impl Suite {
         let clock = clock();
         let ids = ids(&clock, 1);
         let database = TestDb::create(SERVICE, &MIGRATOR).await;
+        let suite = Self::serving(database, clock, ids, &ring(&[1], &[1])).await;
+        suite.learn(suite.convention, 1, true).await;
+        suite
+    }
+
+    /// The same database served anew, with another key ring.
+    pub async fn restarted(self, ring: &str) -> Self {
+        self.serving.stop().await;
+        Self::serving(self.database, self.clock, self.ids, ring).await
+    }
+
+    async fn serving(database: TestDb, clock: ManualClock, ids: IdSource, ring: &str) -> Self {
         let db = database.db(clock.clone()).await;
         let owner = database.owner().await;
         let tokens = Tokens::new(clock.clone());
         let conventions = ScriptedFeed::default();
         let source = conventions.serve().await;
+        let folder = tempfile::tempdir().unwrap();
+        let keys_file = folder.path().join("keys.json");
+        std::fs::write(&keys_file, ring).unwrap();
+        let vault = Vault::load(&keys_file).unwrap();
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             database_url: database.app_url().to_owned(),
+            keys_file: keys_file.clone(),
             conventions_url: source.url(),
             database: DatabaseConfig { max_connections: 8 },
             server: ServerConfig::default(),
@@ -66,7 +90,7 @@ impl Suite {
         let serving =
             Serving::start(|listener, shutdown| serve(config, environment, listener, shutdown))
                 .await;
-        let suite = Self {
+        Self {
             database,
             db,
             owner,
@@ -77,9 +101,10 @@ impl Suite {
             serving,
             convention: convention_name(1, 1),
             _source: source,
-        };
-        suite.learn(suite.convention, 1, true).await;
-        suite
+            keys_file,
+            vault,
+            _keys: folder,
+        }
     }
 
     /// Tells the service about a convention without the feed.
@@ -98,6 +123,11 @@ impl Suite {
     pub fn agent(&self) -> PeerChannel {
         self.serving
             .channel(self.tokens.agent(self.convention.operator))
+    }
+
+    /// A connection of an operator's software.
+    pub fn agent_of(&self, operator: OperatorId) -> PeerChannel {
+        self.serving.channel(self.tokens.agent(operator))
     }
 
     /// Pushes one batch under the convention.
@@ -149,6 +179,23 @@ pub struct Announced {
     pub actor: String,
 }
 
+/// The file of a key ring: keys made of these bytes, and called `k1` and `p1` after them, newest first.
+pub fn ring(identity: &[u8], pseudonym: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let list = |prefix: &str, bytes: &[u8]| {
+        let line = |byte: &u8| {
+            let key = STANDARD.encode([*byte; 32]);
+            format!(r#"{{"id": "{prefix}{byte}", "key": "{key}"}}"#)
+        };
+        bytes.iter().map(line).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        r#"{{"identity": [{}], "pseudonym": [{}]}}"#,
+        list("k", identity),
+        list("p", pseudonym)
+    )
+}
+
 /// Sends messages, ends the stream, and collects the answers; the refusal if there is one.
 pub async fn send(
     channel: PeerChannel,
@@ -170,6 +217,7 @@ pub fn opening(convention: &ConventionName) -> PushRecordsRequest {
     PushRecordsRequest {
         message: Some(Message::Opening(PushOpening {
             convention: convention.to_string(),
+            ..PushOpening::default()
         })),
     }
 }
@@ -218,9 +266,26 @@ pub fn person_with(reference: &str, change: impl FnOnce(&mut BeneficiaryContent)
         state: JourneyState::InSupport.into(),
         closing_reason: 0,
         spotted_date: date(2025, 10, 1),
+        identity: None,
     };
     change(&mut content);
     record(reference, Content::Beneficiary(content))
+}
+
+/// A person in support of whom everything is known.
+pub fn known(reference: &str, change: impl FnOnce(&mut Identity)) -> Record {
+    let mut identity = Identity {
+        birth_name: "Lefèvre-Planté".to_owned(),
+        first_names: "Zoé Ernestine".to_owned(),
+        usual_name: "Quillacq".to_owned(),
+        birth_date: date(1980, 1, 31),
+        birth_place: "Bapaume".to_owned(),
+        phone: "06 39 98 12 34".to_owned(),
+        email: "zoe.quillacq@example.org".to_owned(),
+        postal_address: "7 rue des Trois-Visages, 62000 Arras".to_owned(),
+    };
+    change(&mut identity);
+    person_with(reference, |person| person.identity = Some(identity))
 }
 
 /// A claim to RSA, filed on 2 October 2025.
@@ -245,9 +310,52 @@ pub fn right_with(
         renewal_date: None,
         support_mode: SupportMode::OnBehalf.into(),
         non_take_up_reason: "COMPLEXITE".to_owned(),
+        start_date: None,
     };
     change(&mut content);
     record(reference, Content::Entitlement(content))
+}
+
+/// A step of 3 October 2025 for a person, at a partner's place.
+pub fn step(reference: &str, beneficiary: &str) -> Record {
+    step_with(reference, beneficiary, |_| {})
+}
+
+pub fn step_with(
+    reference: &str,
+    beneficiary: &str,
+    change: impl FnOnce(&mut StepContent),
+) -> Record {
+    let mut content = StepContent {
+        beneficiary_reference: beneficiary.to_owned(),
+        entitlement_reference: String::new(),
+        step_date: date(2025, 10, 3),
+        mode: SupportMode::OnBehalf.into(),
+        channel: Channel::PartnerSession.into(),
+        partner: "CAF".to_owned(),
+        renewal: false,
+        minutes: 45,
+    };
+    change(&mut content);
+    record(reference, Content::Step(content))
+}
+
+/// A note of 3 October 2025 on a person.
+pub fn note(reference: &str, beneficiary: &str, text: &str) -> Record {
+    let content = NoteContent {
+        beneficiary_reference: beneficiary.to_owned(),
+        written_date: date(2025, 10, 3),
+        text: text.to_owned(),
+    };
+    record(reference, Content::Note(content))
+}
+
+pub fn note_with(reference: &str, change: impl FnOnce(&mut NoteContent)) -> Record {
+    let mut record = note(reference, "B0", "Revient lundi.");
+    if let Some(Content::Note(content)) = &mut record.content {
+        change(content);
+    }
+    record
 }
 
 /// A session at the Cité des Métiers on 6 October 2025.
@@ -286,6 +394,7 @@ pub fn outcomes(answer: &PushRecordsResponse) -> Vec<RecordOutcome> {
         (RecordOutcome::Stale, answer.stale),
         (RecordOutcome::Superseded, answer.superseded),
         (RecordOutcome::Rejected, answer.rejected),
+        (RecordOutcome::HeldBack, answer.held_back),
     ];
     let outcomes: Vec<RecordOutcome> = answer.results.iter().map(RecordResult::outcome).collect();
     for (outcome, count) in counts {

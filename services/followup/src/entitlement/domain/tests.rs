@@ -18,6 +18,7 @@ fn opened() -> Draft {
         filed_date: Some(FILED),
         decided_date: Some(DECIDED),
         renewal_date: Some(date!(2026 - 02 - 01)),
+        start_date: None,
         support_mode: Some(SupportMode::OnBehalf),
         non_take_up_reason: "COMPLEXITE".to_owned(),
     }
@@ -25,7 +26,7 @@ fn opened() -> Draft {
 
 fn faults(draft: Draft) -> Vec<(String, String)> {
     let mut faults = Faults::default();
-    let claim = draft.check(TODAY, &mut faults);
+    let claim = draft.check(&Rights::default(), TODAY, &mut faults);
     assert_eq!(claim.is_some(), faults.is_empty());
     let faults = faults.into_violations().into_iter();
     faults
@@ -45,7 +46,9 @@ fn fault(field: &str, reason: &str) -> Vec<(String, String)> {
 #[test]
 fn a_claim_is_kept_as_it_was_sent() {
     let mut faults = Faults::default();
-    let claim = opened().check(TODAY, &mut faults).unwrap();
+    let claim = opened()
+        .check(&Rights::default(), TODAY, &mut faults)
+        .unwrap();
     assert_eq!(claim.right, "RSA");
     assert_eq!(claim.amount.unwrap().value, Money::from_cents(64_652));
     assert_eq!(
@@ -58,10 +61,34 @@ fn a_claim_is_kept_as_it_was_sent() {
         state: Some(EntitlementState::Identified),
         ..Draft::default()
     };
-    let claim = bare.check(TODAY, &mut faults).unwrap();
+    let claim = bare.check(&Rights::default(), TODAY, &mut faults).unwrap();
     assert_eq!(
         (claim.amount, claim.non_take_up_reason, claim.filed_date),
         (None, None, None)
+    );
+}
+
+#[test]
+fn only_an_opened_right_has_a_start_and_not_after_its_renewal() {
+    let starting = |state, start_date| {
+        faults(Draft {
+            state: Some(state),
+            start_date: Some(start_date),
+            amount_kind: Some(AmountKind::Notified),
+            ..opened()
+        })
+    };
+    // Before the filing, as a right with effect back in time; on the day of the renewal at the latest.
+    for day in [date!(2025 - 01 - 01), date!(2026 - 02 - 01)] {
+        assert_eq!(starting(EntitlementState::Opened, day), []);
+    }
+    assert_eq!(
+        starting(EntitlementState::Opened, date!(2026 - 02 - 02)),
+        fault("renewal_date", "DATES_OUT_OF_ORDER")
+    );
+    assert_eq!(
+        starting(EntitlementState::Refused, date!(2025 - 01 - 01)),
+        fault("start_date", "START_BEFORE_OPENING")
     );
 }
 

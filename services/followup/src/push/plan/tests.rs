@@ -44,6 +44,7 @@ fn candidate(reference: &str, version: i64, state: JourneyState) -> Candidate<Be
         version,
         state: Some(state),
         content: Some(person(state)),
+        differs_apart: false,
         faults: Faults::default(),
     }
 }
@@ -155,6 +156,7 @@ fn a_kind_without_states_always_goes_on() {
         version: 0,
         state: Some(()),
         content: Some(Plain(content)),
+        differs_apart: false,
         faults: Faults::default(),
     };
     let first = Plan::make(&convention(7), NOW, &ids(), None, vec![candidate(1)]);

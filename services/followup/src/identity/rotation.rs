@@ -1,0 +1,110 @@
+//! Changing keys while the service serves: persons' keys wrapped anew under the newest key of the ring, pseudonyms made
+//! under a new key from the identities, those of a retired key removed. In batches, each its own transaction; instances
+//! share the work.
+
+use std::time::Duration;
+
+use nonrecours_kernel::Scope;
+use nonrecours_pg::{Db, Error as PgError};
+use tokio_util::sync::CancellationToken;
+
+use super::store::{self, Pseudonyms};
+use crate::{
+    SERVICE,
+    error::Error,
+    vault::{
+        KeyRing, Vault,
+        store::{self as keys, Kept},
+    },
+};
+
+/// How often the file of the ring is read again.
+const REREAD_EVERY: Duration = Duration::from_secs(30);
+/// Persons in one transaction.
+pub const BATCH: i64 = 500;
+
+/// What a rotation did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Keys wrapped anew.
+    pub rewrapped: usize,
+    /// Persons given a pseudonym under a new key.
+    pub pseudonymised: usize,
+    /// Pseudonyms removed with their key.
+    pub retired: u64,
+}
+
+/// Reads the ring again from time to time, and brings the database to it whenever it has changed; until shutdown.
+pub async fn run(db: Db, vault: Vault, shutdown: CancellationToken) {
+    let mut done = None;
+    loop {
+        let ring = vault.ring();
+        if done.as_ref() != Some(&ring.ids()) {
+            match rotate(&db, &ring).await {
+                Ok(rotated) => {
+                    tracing::info!(
+                        rotated.rewrapped,
+                        rotated.pseudonymised,
+                        rotated.retired,
+                        "the database is at the key ring"
+                    );
+                    done = Some(ring.ids());
+                }
+                Err(error) => tracing::warn!(?error, "rotation of keys failed; trying again"),
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(REREAD_EVERY) => vault.reload(),
+        }
+    }
+}
+
+/// Brings the database to a ring, whole. Done again, it finds nothing to do.
+pub async fn rotate(db: &Db, ring: &KeyRing) -> Result<Rotated, Error> {
+    let mut rotated = Rotated::default();
+    while let more @ 1.. = rewrap(db, ring).await? {
+        rotated.rewrapped += more;
+    }
+    for key_id in ring.pseudonym_keys() {
+        while let more @ 1.. = pseudonymise(db, ring, key_id).await? {
+            rotated.pseudonymised += more;
+        }
+    }
+    while let more @ 1.. = retire(db, ring).await? {
+        rotated.retired += more;
+    }
+    Ok(rotated)
+}
+
+async fn rewrap(db: &Db, ring: &KeyRing) -> Result<usize, Error> {
+    let mut tx = db.begin(&Scope::of_service(SERVICE)).await?;
+    let mut batch = keys::wrapped_by(&mut tx, &ring.older(), BATCH).await?;
+    for Kept { person, wrapped } in &mut batch {
+        *wrapped = ring.wrap(person, &ring.unwrap(person, wrapped)?)?;
+    }
+    keys::rewrap(&mut tx, &batch).await?;
+    tx.commit().await?;
+    Ok(batch.len())
+}
+
+async fn pseudonymise(db: &Db, ring: &KeyRing, key_id: &str) -> Result<usize, Error> {
+    let mut tx = db.begin(&Scope::of_service(SERVICE)).await?;
+    let batch = store::without_pseudonym(&mut tx, key_id, BATCH).await?;
+    let mut pseudonyms = Pseudonyms::default();
+    for sealed in &batch {
+        let identity = sealed.open(ring)?;
+        let person = sealed.person;
+        pseudonyms.add(ring, person.operator, person.beneficiary, &identity);
+    }
+    pseudonyms.insert(&mut tx).await?;
+    tx.commit().await?;
+    Ok(batch.len())
+}
+
+async fn retire(db: &Db, ring: &KeyRing) -> Result<u64, PgError> {
+    let mut tx = db.begin(&Scope::of_service(SERVICE)).await?;
+    let removed = store::retire(&mut tx, &ring.pseudonym_keys(), BATCH).await?;
+    tx.commit().await?;
+    Ok(removed)
+}

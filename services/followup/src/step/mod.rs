@@ -1,0 +1,5 @@
+//! Acts of support.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;

@@ -1,0 +1,78 @@
+//! A database with data of the first schema, brought up to date.
+
+use std::borrow::Cow;
+
+use nonrecours_followup::MIGRATOR;
+use nonrecours_testkit::{TestDb, clock};
+use sqlx::{AssertSqlSafe, migrate::Migrator};
+
+/// A person with a right opened and renewable, as the first schema held them.
+const DATA: &str = "
+INSERT INTO beneficiary VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002',
+    '00000000-0000-0000-0000-000000000003', 'B1', '{SENIOR}', '62263', NULL, 'IN_SUPPORT', NULL, '2025-10-01', 0, 1,
+    '2025-10-07', '2025-10-07');
+INSERT INTO entitlement VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000004',
+    '00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000002', 'E1', 'RSA', 'OPENED', 600,
+    'NOTIFIED', 'MONTHLY', '2025-10-02', '2025-10-05', '2026-01-01', NULL, NULL, 0, 1, '2025-10-07', '2025-10-07');
+";
+
+#[tokio::test]
+async fn what_the_first_schema_holds_keeps_its_meaning() {
+    let first = MIGRATOR.iter().filter(|migration| migration.version == 1);
+    let first = Migrator {
+        migrations: Cow::Owned(first.cloned().collect()),
+        table_name: MIGRATOR.table_name.clone(),
+        ..Migrator::DEFAULT
+    };
+    let db = TestDb::create("followup_first", &first).await;
+    let owner = db.owner().await;
+    sqlx::raw_sql(AssertSqlSafe(DATA))
+        .execute(&owner)
+        .await
+        .unwrap();
+    nonrecours_pg::migrate(db.owner_url(), &MIGRATOR, &clock())
+        .await
+        .unwrap();
+
+    // A right opened before starts were kept has none: when it started is not known.
+    let right: (String, Option<time::Date>, Option<time::Date>) =
+        sqlx::query_as("SELECT state, renewal_date, start_date FROM entitlement")
+            .fetch_one(&owner)
+            .await
+            .unwrap();
+    assert_eq!(
+        right,
+        (
+            "OPENED".to_owned(),
+            Some(time::macros::date!(2026 - 01 - 01)),
+            None
+        )
+    );
+    // What was there before roll-ups is counted in them.
+    let counted: (i64, i64, bool) = sqlx::query_as(
+        "SELECT persons_spotted, entitlements_opened, amount_notified = 7200 FROM indicator_rollup
+         WHERE dimension = 'TOTAL' AND month = '2025-10-01'",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert_eq!(counted, (1, 1, true));
+    // A person of before has no identity, hence no pseudonym: they count as one.
+    let alone: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM beneficiary LEFT JOIN identity USING (operator_id, beneficiary_id)
+         WHERE identity.beneficiary_id IS NULL",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert_eq!(alone, 1);
+    // The new rule holds for what comes.
+    let early = "UPDATE entitlement SET start_date = '2026-01-02'";
+    let refused = sqlx::query(early).execute(&owner).await.unwrap_err();
+    assert_eq!(
+        refused
+            .as_database_error()
+            .and_then(|error| error.constraint()),
+        Some("entitlement_start")
+    );
+}

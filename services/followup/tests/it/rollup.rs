@@ -1,0 +1,376 @@
+//! Roll-ups against plain SQL over the records, whatever is pushed, corrected, moved, and by how many at once.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nonrecours_contracts::followup::{
+    AmountKind, ClosingReason, EntitlementState, Figures, GetIndicatorsRequest, JourneyState,
+    Record, SupportMode, indicator_service_client::IndicatorServiceClient,
+};
+use nonrecours_followup::MIGRATOR;
+use nonrecours_kernel::{ConventionName, Money};
+use nonrecours_rpc::convert::to_money;
+use nonrecours_testkit::{TestDb, clock};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use rust_decimal::Decimal;
+use sqlx::{PgPool, Row as _, migrate::Migrator};
+use tonic::Code;
+
+use crate::support::*;
+
+const COMMUNES: [&str; 3] = ["62263", "62041", "75056"];
+const PUBLICS: [&[&str]; 3] = [&["SENIOR"], &["SENIOR", "HABITANT"], &["DEMANDEUR_EMPLOI"]];
+const JOURNEYS: [(JourneyState, i32); 4] = [
+    (JourneyState::Spotted, 0),
+    (JourneyState::Oriented, 0),
+    (JourneyState::InSupport, 0),
+    (JourneyState::Closed, ClosingReason::RightsOpened as i32),
+];
+const RIGHTS: [&str; 2] = ["RSA", "C2S"];
+const CLAIMS: [EntitlementState; 4] = [
+    EntitlementState::Identified,
+    EntitlementState::Filed,
+    EntitlementState::Refused,
+    EntitlementState::Appealed,
+];
+
+/// Every difference between the roll-ups and what the records count for, as the contract says it: none, unless something
+/// is wrong.
+const DIFFERENCES: &str = "
+    WITH plain AS (
+        SELECT operator_id, convention_id, commune_code AS code, date_trunc('month', spotted_date::timestamp)::date AS month,
+               count(*) AS spotted, count(*) FILTER (WHERE state = 'ORIENTED') AS oriented,
+               count(*) FILTER (WHERE state IN ('IN_SUPPORT', 'CLOSED')
+                                   OR beneficiary_id IN (SELECT beneficiary_id FROM entitlement)) AS supported
+        FROM beneficiary GROUP BY 1, 2, 3, 4
+    ), kept AS (
+        SELECT operator_id, convention_id, code, month, persons_spotted, persons_oriented, persons_supported
+        FROM indicator_rollup WHERE dimension = 'COMMUNE' AND persons_spotted <> 0
+    ), plain_claims AS (
+        SELECT claim.operator_id, claim.convention_id, right_code,
+               date_trunc('month', spotted_date::timestamp)::date AS month, count(DISTINCT beneficiary_id), count(*),
+               count(*) FILTER (WHERE support_mode = 'ON_BEHALF'), count(decided_date - filed_date),
+               coalesce(sum(decided_date - filed_date), 0),
+               coalesce(sum(amount * CASE amount_unit WHEN 'MONTHLY' THEN 12 ELSE 1 END)
+                        FILTER (WHERE amount_kind = 'ESTIMATED' AND claim.state IN ('IDENTIFIED', 'FILED', 'APPEALED')), 0)
+        FROM entitlement AS claim JOIN beneficiary USING (operator_id, beneficiary_id) GROUP BY 1, 2, 3, 4
+    ), kept_claims AS (
+        SELECT operator_id, convention_id, code, month, persons_followed, entitlements_followed, on_behalf,
+               entitlements_decided, decision_days, amount_estimated
+        FROM indicator_rollup WHERE dimension = 'RIGHT' AND entitlements_followed <> 0
+    ), counted AS (
+        SELECT operator_id, convention_id, dimension, code, month,
+               sum(persons_spotted), sum(persons_informed), sum(persons_oriented), sum(persons_supported),
+               sum(persons_followed), sum(persons_opened), sum(persons_decided), sum(persons_in_autonomy),
+               sum(persons_on_behalf), sum(persons_avoiding), sum(persons_notified), sum(persons_estimated),
+               sum(entitlements_followed), sum(entitlements_opened), sum(entitlements_decided), sum(decision_days),
+               sum(in_autonomy), sum(on_behalf), sum(interruptions_avoided), sum(sessions_held), sum(persons_met),
+               sum(amount_notified), sum(amount_estimated), sum(notified_squares), sum(estimated_squares)
+        FROM indicator_contribution GROUP BY 1, 2, 3, 4, 5
+    ), rolled AS (
+        SELECT * FROM indicator_rollup
+        WHERE persons_spotted + entitlements_followed + sessions_held <> 0
+    )
+    SELECT (SELECT count(*) FROM (TABLE plain EXCEPT TABLE kept) AS a) + (SELECT count(*) FROM (TABLE kept EXCEPT TABLE plain) AS b)
+         + (SELECT count(*) FROM (TABLE plain_claims EXCEPT TABLE kept_claims) AS a)
+         + (SELECT count(*) FROM (TABLE kept_claims EXCEPT TABLE plain_claims) AS b)
+         + (SELECT count(*) FROM (TABLE counted EXCEPT TABLE rolled) AS a)
+         + (SELECT count(*) FROM (TABLE rolled EXCEPT TABLE counted) AS b)";
+
+async fn differences(owner: &PgPool) -> i64 {
+    sqlx::query_scalar(DIFFERENCES)
+        .fetch_one(owner)
+        .await
+        .unwrap()
+}
+
+/// Figures of all persons of a convention, by plain SQL over its records.
+async fn plain(owner: &PgPool, convention: &ConventionName) -> Figures {
+    let row = sqlx::query(
+        "SELECT count(*) AS spotted, count(*) FILTER (WHERE state <> 'SPOTTED') AS informed,
+                count(*) FILTER (WHERE state = 'ORIENTED') AS oriented,
+                count(*) FILTER (WHERE state = 'IN_SUPPORT' OR closing_reason = 'RIGHTS_OPENED' OR EXISTS (
+                    SELECT FROM entitlement WHERE entitlement.beneficiary_id = beneficiary.beneficiary_id)) AS supported,
+                (SELECT count(*) FROM entitlement WHERE convention_id = $1) AS followed,
+                (SELECT coalesce(sum(amount * CASE amount_unit WHEN 'MONTHLY' THEN 12 ELSE 1 END), 0) FROM entitlement
+                 WHERE convention_id = $1 AND amount_kind = 'ESTIMATED'
+                   AND state NOT IN ('OPENED', 'REFUSED', 'CONFIRMED_REFUSAL')) AS estimated
+         FROM beneficiary WHERE convention_id = $1",
+    )
+    .bind(convention.convention.uuid())
+    .fetch_one(owner)
+    .await
+    .unwrap();
+    Figures {
+        persons_spotted: row.get("spotted"),
+        persons_informed: row.get("informed"),
+        persons_oriented: row.get("oriented"),
+        persons_supported: row.get("supported"),
+        entitlements_followed: row.get("followed"),
+        entitlements_opened: 0,
+        yearly_amount_notified: euros(0, 0),
+        yearly_amount_estimated: Some(to_money(
+            Money::try_from(row.get::<Decimal, _>("estimated")).unwrap(),
+        )),
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Person {
+        reference: u8,
+        commune: usize,
+        publics: usize,
+        journey: usize,
+        month: i32,
+    },
+    Right {
+        reference: u8,
+        of: u8,
+        right: usize,
+        state: usize,
+        cents: i32,
+        reason: bool,
+    },
+    Session {
+        reference: u8,
+        commune: usize,
+        met: i32,
+    },
+}
+
+impl Op {
+    fn record(&self) -> Record {
+        match self.clone() {
+            Self::Person {
+                reference,
+                commune,
+                publics,
+                journey,
+                month,
+            } => person_with(&format!("B{reference}"), |person| {
+                person.commune_code = COMMUNES[commune].to_owned();
+                person.publics = PUBLICS[publics].iter().map(ToString::to_string).collect();
+                person.state = JOURNEYS[journey].0.into();
+                person.closing_reason = JOURNEYS[journey].1;
+                person.spotted_date = date(2025, month, 1);
+            }),
+            Self::Right {
+                reference,
+                of,
+                right,
+                state,
+                cents,
+                reason,
+            } => right_with(&format!("E{reference}"), &format!("B{of}"), |claim| {
+                claim.right = RIGHTS[right].to_owned();
+                claim.state = CLAIMS[state].into();
+                claim.amount = euros(100, cents);
+                claim.amount_kind = AmountKind::Estimated.into();
+                claim.filed_date = if state == 0 {
+                    None
+                } else {
+                    date(2025, 9, 1 + cents % 20)
+                };
+                claim.decided_date = if state < 2 { None } else { date(2025, 10, 1) };
+                claim.support_mode = if reason {
+                    SupportMode::OnBehalf
+                } else {
+                    SupportMode::Autonomy
+                }
+                .into();
+                claim.non_take_up_reason = if reason {
+                    "COMPLEXITE".to_owned()
+                } else {
+                    String::new()
+                };
+            }),
+            Self::Session {
+                reference,
+                commune,
+                met,
+            } => session_with(&format!("S{reference}"), |session| {
+                session.commune_code = COMMUNES[commune].to_owned();
+                session.persons_met = met;
+            }),
+        }
+    }
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let person = (0..5_u8, 0..3_usize, 0..3_usize, 0..4_usize, 8..=9_i32).prop_map(
+        |(reference, commune, publics, journey, month)| Op::Person {
+            reference,
+            commune,
+            publics,
+            journey,
+            month,
+        },
+    );
+    let right = (
+        0..6_u8,
+        0..5_u8,
+        0..2_usize,
+        0..4_usize,
+        0..100_i32,
+        any::<bool>(),
+    )
+        .prop_map(|(reference, of, right, state, cents, reason)| Op::Right {
+            reference,
+            of,
+            right,
+            state,
+            cents,
+            reason,
+        });
+    let session =
+        (0..2_u8, 0..2_usize, 0..20_i32).prop_map(|(reference, commune, met)| Op::Session {
+            reference,
+            commune,
+            met,
+        });
+    prop_oneof![3 => person, 4 => right, 1 => session]
+}
+
+/// Pushes batches, again while other streams are in the way.
+async fn push(suite: &Suite, convention: &ConventionName, batches: &[Vec<Op>]) {
+    for batch in batches {
+        let records = || batch.iter().map(Op::record).collect();
+        loop {
+            match suite.push_under(convention, vec![records()]).await {
+                Ok(_) => break,
+                Err(status) => assert_eq!(status.code(), Code::Aborted, "{status:?}"),
+            }
+        }
+    }
+}
+
+async fn indicators(suite: &Suite, convention: &ConventionName) -> Figures {
+    let mut client = IndicatorServiceClient::new(suite.agent_of(convention.operator));
+    let request = GetIndicatorsRequest {
+        convention: convention.to_string(),
+    };
+    let indicators = client.get_indicators(request).await.unwrap().into_inner();
+    indicators.total.unwrap()
+}
+
+#[test]
+fn roll_ups_equal_plain_sql_over_the_records_at_all_times() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let suite = runtime.block_on(Suite::start());
+    let case = AtomicU32::new(200);
+    let batch = || prop::collection::vec(ops(), 1..10);
+    let batches = prop::collection::vec(batch(), 1..6);
+    let together = (
+        prop::collection::vec(batch(), 1..3),
+        prop::collection::vec(batch(), 1..3),
+    );
+    let mut runner = TestRunner::new(Config {
+        cases: 20,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let result = runner.run(&(batches, together), |(batches, (one, other))| {
+        // An operator of its own for each case.
+        let number = case.fetch_add(1, Ordering::Relaxed);
+        let convention = convention_name(number.into(), 1);
+        runtime.block_on(async {
+            suite.learn(convention, 1, true).await;
+            for batch in batches {
+                push(&suite, &convention, &[batch]).await;
+                prop_assert_eq!(differences(&suite.owner).await, 0);
+                prop_assert_eq!(
+                    indicators(&suite, &convention).await,
+                    plain(&suite.owner, &convention).await
+                );
+            }
+            // Two streams of the same operator on the same persons.
+            tokio::join!(
+                push(&suite, &convention, &one),
+                push(&suite, &convention, &other)
+            );
+            prop_assert_eq!(differences(&suite.owner).await, 0);
+            Ok(())
+        })
+    });
+    result.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_whose_rights_arrive_by_two_streams_counts_once() {
+    let suite = Suite::start().await;
+    let alone = person_with("B", |person| person.state = JourneyState::Informed.into());
+    suite.push(vec![alone]).await;
+    let rights = |stream: &str| -> Vec<Record> {
+        (0..50)
+            .map(|number| right(&format!("{stream}{number}"), "B"))
+            .collect()
+    };
+    let streams = ["W", "X", "Y", "Z"].map(|stream| {
+        let (suite, rights) = (&suite, rights(stream));
+        async move { suite.push_under(&suite.convention, vec![rights]).await }
+    });
+    for pushed in futures_util::future::join_all(streams).await {
+        assert_eq!(pushed.unwrap()[0].stored, 50);
+    }
+    let figures = indicators(&suite, &suite.convention).await;
+    assert_eq!(
+        (figures.persons_supported, figures.entitlements_followed),
+        (1, 200)
+    );
+    assert_eq!(differences(&suite.owner).await, 0);
+}
+
+#[tokio::test]
+async fn records_of_before_the_roll_ups_are_counted_when_they_come() {
+    let before = MIGRATOR.iter().filter(|migration| migration.version < 4);
+    let mut before = Migrator::with_migrations(before.cloned().collect());
+    before.dangerous_set_table_name("_migrations");
+    let db = TestDb::create("counted_later", &before).await;
+    let owner = db.owner().await;
+    let (operator, person) = (operator(1).uuid(), ids(1));
+    for statement in [
+        "INSERT INTO beneficiary (operator_id, beneficiary_id, convention_id, external_reference, publics, commune_code,
+                                  state, spotted_date, version, revision, create_time, update_time)
+         VALUES ($1, $2, $1, 'B', '{SENIOR,HABITANT}', '62263', 'INFORMED', '2025-09-30', 0, 1, '2025-10-01T00:00Z',
+                 '2025-10-01T00:00Z')",
+        "INSERT INTO entitlement (operator_id, entitlement_id, convention_id, beneficiary_id, external_reference,
+                                  right_code, state, amount, amount_kind, amount_unit, version, revision, create_time,
+                                  update_time)
+         VALUES ($1, $2, $1, $2, 'E', 'RSA', 'IDENTIFIED', 10.10, 'ESTIMATED', 'MONTHLY', 0, 1, '2025-09-30T22:30Z',
+                 '2025-10-01T00:00Z')",
+        "INSERT INTO session (operator_id, session_id, convention_id, external_reference, venue, commune_code, held_date,
+                              channel, persons_met, version, revision, create_time, update_time)
+         VALUES ($1, $2, $1, 'S', 'Mairie', '62263', '2025-10-01', 'DESK', 7, 0, 1, '2025-10-01T00:00Z',
+                 '2025-10-01T00:00Z')",
+    ] {
+        sqlx::query(statement)
+            .bind(operator)
+            .bind(person)
+            .execute(&owner)
+            .await
+            .unwrap();
+    }
+    nonrecours_pg::migrate(db.owner_url(), &MIGRATOR, &clock())
+        .await
+        .unwrap();
+    assert_eq!(differences(&owner).await, 0);
+    let row = sqlx::query(
+        "SELECT sum(persons_supported)::bigint AS supported, sum(persons_met)::bigint AS met,
+                sum(amount_estimated) AS estimated,
+                max(month) FILTER (WHERE entitlements_followed > 0) = '2025-09-01' AS with_the_person
+         FROM indicator_rollup WHERE dimension = 'TOTAL'",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert_eq!((row.get("supported"), row.get("met")), (1_i64, 7_i64));
+    assert_eq!(row.get::<Decimal, _>("estimated"), Decimal::new(12_120, 2));
+    assert!(row.get::<bool, _>("with_the_person"));
+}
+
+fn ids(number: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number)
+}
