@@ -13,7 +13,7 @@ struct Package {
     tests_use: &'static [&'static str],
 }
 
-/// Conventions keep files.
+/// What a service is made of; conventions keep files.
 const KEEPING: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
 /// Payments write and read the accountant's files.
 const PAYING: &[&str] = &["contracts", "feed", "host", "kernel", "pes", "pg", "rpc"];
