@@ -90,6 +90,7 @@ impl Suite {
         let folder = tempfile::tempdir().context("a folder for the development keys")?;
         let kept = options.data.as_deref().unwrap_or(folder.path());
         let files = FilesConfig::folder(kept.join("files"));
+        let keys_file = key_ring(options.databases, kept)?;
         let issuer = Arc::new(DevIssuer::generate(
             ISSUER,
             AUDIENCE,
@@ -142,10 +143,6 @@ impl Suite {
             postgres,
             _folder: folder,
         };
-        let keys_file = key_ring(
-            options.databases,
-            options.data.as_deref().unwrap_or(suite._keys.path()),
-        )?;
         let [conventions, followup, payments] =
             <[Urls; 3]>::try_from(urls).map_err(|_| anyhow::anyhow!("three databases"))?;
         let [on_conventions, on_followup, on_payments] = <[TcpListener; 3]>::try_from(listeners)

@@ -5,7 +5,8 @@ use std::{convert::Infallible, sync::Arc};
 use nonrecours_contracts::{
     google::rpc::ErrorInfo,
     payments::{
-        ListLedgerEntriesRequest, ListLedgerEntriesResponse,
+        ListLedgerEntriesRequest, ListLedgerEntriesResponse, VerifyLedgerRequest,
+        VerifyLedgerResponse,
         ledger_service_client::LedgerServiceClient,
         ledger_service_server::{LedgerService, LedgerServiceServer},
     },
@@ -46,6 +47,13 @@ impl LedgerService for Ledger {
             next_page_token: caller.subject,
             ..Default::default()
         }))
+    }
+
+    async fn verify_ledger(
+        &self,
+        _: Request<VerifyLedgerRequest>,
+    ) -> Result<Response<VerifyLedgerResponse>, Status> {
+        Ok(Response::new(VerifyLedgerResponse::default()))
     }
 }
 

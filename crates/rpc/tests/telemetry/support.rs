@@ -15,7 +15,7 @@ use nonrecours_contracts::{
         change_feed_service_server::{ChangeFeedService, ChangeFeedServiceServer},
     },
     followup::{
-        PushRecordsRequest, PushRecordsResponse,
+        PushRecordsOnceRequest, PushRecordsRequest, PushRecordsResponse,
         push_service_client::PushServiceClient,
         push_service_server::{PushService, PushServiceServer},
     },
@@ -349,6 +349,13 @@ impl PushService for Handler {
             .chain(once(second))
             .chain(tokio_stream::once(Err(Failure::concurrent_update().into())));
         Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn push_records_once(
+        &self,
+        _: Request<PushRecordsOnceRequest>,
+    ) -> Result<Response<PushRecordsResponse>, Status> {
+        Ok(Response::new(PushRecordsResponse::default()))
     }
 }
 

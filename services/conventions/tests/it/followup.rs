@@ -6,7 +6,8 @@ use std::{
 };
 
 use nonrecours_contracts::followup::{
-    Figures, GetIndicatorsRequest, Indicators, PublicFigures,
+    Figures, GetIndicatorsRequest, Indicators, PublicFigures, QueryIndicatorsRequest,
+    QueryIndicatorsResponse,
     indicator_service_server::{IndicatorService, IndicatorServiceServer},
 };
 use nonrecours_testkit::Serving;
@@ -97,5 +98,14 @@ impl IndicatorService for FakeFollowup {
             sessions_held: 12,
             ..Indicators::default()
         }))
+    }
+
+    async fn query_indicators(
+        &self,
+        _: Request<QueryIndicatorsRequest>,
+    ) -> Result<Response<QueryIndicatorsResponse>, Status> {
+        Err(Status::failed_precondition(
+            "a report asks for the figures of one convention, never for tables",
+        ))
     }
 }
