@@ -10,6 +10,7 @@ use nonrecours_contracts::{
     followup::GetIndicatorsRequest,
     payments::{ListInstalmentsRequest, ListLedgerEntriesRequest},
 };
+use nonrecours_kernel::OperatorName;
 use nonrecours_rpc::convert::money;
 
 /// The books of one convention, without what differs from run to run (ids, instants).
@@ -24,9 +25,12 @@ pub struct Books {
     pub kinds: Vec<String>,
 }
 
-/// Reads them as the auditor and, for the feed of changes, the officer.
+/// Reads them as the auditor, the indicators as the operator's manager and the feed of changes as the officer.
 pub async fn read(cast: &Cast, facts: &Facts) -> Books {
     let auditor = cast.auditor().unwrap();
+    let manager = cast
+        .manager(facts.operator.parse::<OperatorName>().unwrap().operator)
+        .unwrap();
     let convention = facts.convention.clone();
     let found = answered(|| {
         let (mut client, name) = (auditor.conventions(), convention.clone());
@@ -65,7 +69,7 @@ pub async fn read(cast: &Cast, facts: &Facts) -> Books {
     .unwrap()
     .instalments;
     let indicators = answered(|| {
-        let (mut client, convention) = (auditor.indicators(), convention.clone());
+        let (mut client, convention) = (manager.indicators(), convention.clone());
         async move {
             client
                 .get_indicators(GetIndicatorsRequest { convention })

@@ -98,7 +98,9 @@ pub async fn show(state: &State, name: &str) -> anyhow::Result<()> {
 
 /// Prints the indicators of a convention.
 pub async fn indicators(state: &State, name: &str) -> anyhow::Result<()> {
-    println!("{}", print::indicators(&client(state)?, name).await?);
+    // Exact figures are the operator's own.
+    let operator = client_as(state, Role::OperatorManager)?;
+    println!("{}", print::indicators(&operator, name).await?);
     Ok(())
 }
 

@@ -87,7 +87,7 @@ async fn play(cast: Cast, story: StoryClock, capture: &SpanCapture) -> anyhow::R
     );
     println!(
         "\nLes indicateurs par public\n{}",
-        print::indicators(&auditor, convention).await?
+        print::indicators(&cast.manager(journey.operator()?)?, convention).await?
     );
 
     let spans = capture.spans();

@@ -140,7 +140,8 @@ async fn a_convention_of_the_feed_takes_records_once_in_force() {
 
 /// Waits until a convention is known, for ten seconds at most.
 async fn known(suite: &Suite, name: &ConventionName) {
-    let mut client = IndicatorServiceClient::new(suite.serving.channel(suite.tokens.officer()));
+    let mut client =
+        IndicatorServiceClient::new(suite.serving.channel(suite.tokens.peer("conventions")));
     let waiting = async {
         loop {
             let request = GetIndicatorsRequest {
