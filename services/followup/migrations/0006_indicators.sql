@@ -198,6 +198,45 @@ CREATE TABLE indicator_release_quarter (
     PRIMARY KEY (budget_year, quarter)
 );
 
+-- What the released figures of all operators together count too often, or too little, because some of their records are of
+-- one person: to be added to their sum. Written once, with the release.
+CREATE TABLE indicator_release_shared (
+    dimension           text          NOT NULL CHECK (dimension IN ('TOTAL', 'COMMUNE', 'PUBLIC', 'RIGHT', 'REASON')),
+    code                text          NOT NULL CHECK ((code = '') = (dimension = 'TOTAL')),
+    month               date          NOT NULL CHECK (extract(day FROM month) = 1),
+    persons_spotted     bigint        NOT NULL,
+    persons_informed    bigint        NOT NULL,
+    persons_oriented    bigint        NOT NULL,
+    persons_supported   bigint        NOT NULL,
+    persons_followed    bigint        NOT NULL,
+    persons_opened      bigint        NOT NULL,
+    persons_decided     bigint        NOT NULL,
+    persons_in_autonomy bigint        NOT NULL,
+    persons_on_behalf   bigint        NOT NULL,
+    persons_avoiding    bigint        NOT NULL,
+    persons_notified    bigint        NOT NULL,
+    persons_estimated   bigint        NOT NULL,
+    notified_squares    numeric(30,4) NOT NULL,
+    estimated_squares   numeric(30,4) NOT NULL,
+    PRIMARY KEY (dimension, code, month)
+);
+
+-- The programme's released figures, to be summed: those of each operator, and what persons of several make of them.
+CREATE VIEW indicator_programme WITH (security_invoker = true) AS
+SELECT operator_id, convention_id, dimension, code, month, persons_spotted, persons_informed,
+       persons_oriented, persons_supported, persons_followed, persons_opened,
+       persons_decided, persons_in_autonomy, persons_on_behalf, persons_avoiding, persons_notified, persons_estimated,
+       entitlements_followed, entitlements_opened, entitlements_decided, decision_days, in_autonomy, on_behalf,
+       interruptions_avoided, sessions_held, persons_met, amount_notified, amount_estimated, notified_squares,
+       estimated_squares
+FROM indicator_release
+UNION ALL
+SELECT NULL, NULL, dimension, code, month, persons_spotted, persons_informed,
+       persons_oriented, persons_supported, persons_followed, persons_opened,
+       persons_decided, persons_in_autonomy, persons_on_behalf, persons_avoiding, persons_notified, persons_estimated,
+       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, notified_squares, estimated_squares
+FROM indicator_release_shared;
+
 ALTER TABLE renewal_alert ENABLE ROW LEVEL SECURITY;
 ALTER TABLE indicator_rollup ENABLE ROW LEVEL SECURITY;
 ALTER TABLE indicator_release ENABLE ROW LEVEL SECURITY;
@@ -213,7 +252,8 @@ DECLARE
     app text := regexp_replace(current_user, '_owner$', '_app');
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON renewal_alert, indicator_rollup TO %I', app);
-    EXECUTE format('GRANT SELECT, INSERT ON indicator_release, indicator_release_quarter TO %I', app);
-    EXECUTE format('GRANT SELECT ON renewal, entitlement_figure, indicator_contribution TO %I', app);
+    EXECUTE format('GRANT SELECT, INSERT ON indicator_release, indicator_release_quarter, indicator_release_shared TO %I',
+                   app);
+    EXECUTE format('GRANT SELECT ON renewal, entitlement_figure, indicator_contribution, indicator_programme TO %I', app);
 END
 $$;

@@ -67,11 +67,11 @@ pub async fn serve(
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let conventions = host.peer(&config.conventions_url)?;
     host.follow("conventions", conventions, follow::Conventions);
-    let released = host.db.clone();
+    let (released, keys) = (host.db.clone(), vault.clone());
     host.every("releasing indicators", SWEEP_EVERY, move || {
-        let db = released.clone();
+        let (db, ring) = (released.clone(), keys.ring());
         async move {
-            indicator::release::release_due(&db, SERVICE)
+            indicator::release::release_due(&db, ring.counts_with(), SERVICE)
                 .await
                 .map(drop)
         }

@@ -10,8 +10,13 @@ pub const RELEASE_LAG: Duration = Duration::days(15);
 /// Quarters released in one sweep at most; the others follow in the next.
 const MAX_QUARTERS: usize = 8;
 
-/// Releases every quarter that is due and was not released, the earliest first. Gives how many.
-pub async fn release_due(db: &Db, service: &'static str) -> Result<usize, Error> {
+/// Releases every quarter that is due and was not released, the earliest first. Persons whom several operators follow are
+/// one by their pseudonyms under the key `counts_with`. Gives how many.
+pub async fn release_due(
+    db: &Db,
+    counts_with: &str,
+    service: &'static str,
+) -> Result<usize, Error> {
     let mut tx = db.begin(&Scope::of_service(service)).await?;
     let (now, today) = (tx.now(), paris_date(tx.now()));
     let first = sqlx::query_scalar!(r#"SELECT min(month) AS "first" FROM indicator_rollup"#)
@@ -44,8 +49,10 @@ pub async fn release_due(db: &Db, service: &'static str) -> Result<usize, Error>
         if mine.rows_affected() == 0 {
             continue;
         }
+        // One statement, hence one sight of the records.
         sqlx::query!(
-            "INSERT INTO indicator_release
+            "WITH copied AS (
+             INSERT INTO indicator_release
                  (operator_id, convention_id, dimension, code, month, persons_spotted, persons_informed,
                  persons_oriented, persons_supported, persons_followed, persons_opened, persons_decided,
                  persons_in_autonomy, persons_on_behalf, persons_avoiding, persons_notified, persons_estimated,
@@ -59,9 +66,69 @@ pub async fn release_due(db: &Db, service: &'static str) -> Result<usize, Error>
              interruptions_avoided, sessions_held, persons_met, amount_notified, amount_estimated, notified_squares,
              estimated_squares
              FROM indicator_rollup
-             WHERE month >= $1 AND month < $2 AND persons_spotted + entitlements_followed + sessions_held > 0",
+             WHERE month >= $1 AND month < $2 AND persons_spotted + entitlements_followed + sessions_held > 0
+             ),
+             -- Records by person: those that are, or were, there when their own quarter was released.
+             held AS (
+                 SELECT known.pseudonym, person.operator_id, person.beneficiary_id,
+                        min(date_trunc('month', person.spotted_date::timestamp)::date)
+                            OVER (PARTITION BY known.pseudonym) AS first_month,
+                        count(*) OVER (PARTITION BY known.pseudonym) AS records
+                 FROM pseudonym AS known
+                 JOIN beneficiary AS person USING (operator_id, beneficiary_id)
+                 LEFT JOIN indicator_release_quarter AS past
+                        ON past.budget_year = extract(year FROM person.spotted_date)
+                       AND past.quarter = extract(quarter FROM person.spotted_date)
+                 WHERE known.key_id = $3 AND (past.release_time IS NULL OR person.create_time <= past.release_time)
+             ),
+             part AS (
+                 SELECT held.pseudonym, held.first_month, counted.*
+                 FROM held
+                 JOIN indicator_contribution AS counted
+                   ON counted.operator_id = held.operator_id AND counted.subject_id = held.beneficiary_id
+                 WHERE held.records > 1
+             ),
+             moved AS (
+                 -- A person once, in the first month, as far as the furthest of their records.
+                 SELECT dimension, code, first_month AS month,
+                        max(persons_spotted) AS persons_spotted, max(persons_informed) AS persons_informed,
+                        max(persons_oriented) AS persons_oriented, max(persons_supported) AS persons_supported,
+                        0 AS persons_followed, 0 AS persons_opened, 0 AS persons_decided, 0 AS persons_in_autonomy,
+                        0 AS persons_on_behalf, 0 AS persons_avoiding, 0 AS persons_notified, 0 AS persons_estimated,
+                        0 AS notified_squares, 0 AS estimated_squares
+                 FROM part GROUP BY pseudonym, first_month, dimension, code
+                 UNION ALL
+                 -- Behind the rights of a month, each person once, with all of their amounts.
+                 SELECT dimension, code, month,
+                        0, 0, 0, 0, max(persons_followed), max(persons_opened), max(persons_decided),
+                        max(persons_in_autonomy), max(persons_on_behalf), max(persons_avoiding),
+                        max(persons_notified), max(persons_estimated), sum(amount_notified) * sum(amount_notified),
+                        sum(amount_estimated) * sum(amount_estimated)
+                 FROM part GROUP BY pseudonym, month, dimension, code
+                 UNION ALL
+                 SELECT dimension, code, month,
+                        -persons_spotted, -persons_informed, -persons_oriented, -persons_supported, -persons_followed,
+                        -persons_opened, -persons_decided, -persons_in_autonomy, -persons_on_behalf,
+                        -persons_avoiding, -persons_notified, -persons_estimated, -notified_squares,
+                        -estimated_squares
+                 FROM part
+             )
+             INSERT INTO indicator_release_shared
+                 (dimension, code, month,
+                  persons_spotted, persons_informed, persons_oriented, persons_supported, persons_followed,
+                  persons_opened, persons_decided, persons_in_autonomy, persons_on_behalf, persons_avoiding,
+                  persons_notified, persons_estimated, notified_squares, estimated_squares)
+             SELECT dimension, code, month,
+                    sum(persons_spotted), sum(persons_informed), sum(persons_oriented), sum(persons_supported),
+                    sum(persons_followed), sum(persons_opened), sum(persons_decided), sum(persons_in_autonomy),
+                    sum(persons_on_behalf), sum(persons_avoiding), sum(persons_notified), sum(persons_estimated),
+                    sum(notified_squares), sum(estimated_squares)
+             FROM moved
+             WHERE month >= $1 AND month < $2
+             GROUP BY dimension, code, month",
             span.first,
-            span.next
+            span.next,
+            counts_with
         )
         .execute(tx.conn())
         .await?;

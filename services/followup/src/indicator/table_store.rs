@@ -14,7 +14,8 @@ use crate::record::damage;
 /// Decimals of the squares.
 const SQUARES_SCALE: u32 = 4;
 
-/// What all operators counted for when the months of a year were released, by code of the breakdown.
+/// What all operators counted for when the months of a year were released, by code of the breakdown: a person whom several
+/// follow counts once, and by operator once in each.
 pub async fn released(tx: &mut Tx, breakdown: Breakdown, year: i32) -> Result<Vec<Row>, Error> {
     let (first, next) = bounds(year)?;
     let rows = sqlx::query_as!(
@@ -43,8 +44,9 @@ pub async fn released(tx: &mut Tx, breakdown: Breakdown, year: i32) -> Result<Ve
                   sum(sessions_held)::bigint AS "sessions_held!", sum(persons_met)::bigint AS "persons_met!",
                   sum(amount_notified) AS "notified!", sum(amount_estimated) AS "estimated!",
                   sum(notified_squares) AS "notified_squares!", sum(estimated_squares) AS "estimated_squares!"
-           FROM indicator_release
-           WHERE dimension = $2 AND month >= $3 AND month < $4
+           FROM indicator_programme
+           -- Each operator counts its persons, whoever else follows them.
+           WHERE ($1 <> 'OPERATOR' OR operator_id IS NOT NULL) AND dimension = $2 AND month >= $3 AND month < $4
            GROUP BY 1, 2"#,
         breakdown.code(),
         dimension(breakdown),
