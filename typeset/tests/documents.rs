@@ -41,6 +41,8 @@ const DOCUMENTS: [(&str, &str, &[&str]); 6] = [
         include_str!("jobs/amendment.json"),
         &[
             "Avenant n° 1",
+            "Deux permanences sont ajoutées",
+            "Public cible – Séniors",
             "31 janvier 2026",
             "13 000,00 € (treize mille euros)",
         ],
@@ -243,6 +245,40 @@ fn a_draft_says_so_and_leaves_its_blanks_open() {
         ],
     );
     assert!(!text(&pdf(DOCUMENTS[0].1)).contains(&words("Document de travail")));
+}
+
+#[test]
+fn the_text_of_an_amended_convention_names_the_amendment() {
+    let mention = "Version consolidée après l’avenant n° 2, en vigueur depuis le 20 novembre 2025";
+    let (_, job, _) = DOCUMENTS[0];
+    assert!(!text(&pdf(job)).contains(&words("Version consolidée")));
+    let job = changed(job, |data| {
+        data["consolidated"] = json!({"amendment": 2, "since": "20 novembre 2025"});
+    });
+    assert_tells(&pdf(&job), &[mention]);
+}
+
+#[test]
+fn an_amendment_that_is_not_in_force_says_so() {
+    let (_, job, _) = DOCUMENTS[1];
+    let plain = text(&pdf(job));
+    for absent in ["Document de travail", "Projet retiré"] {
+        assert!(!plain.contains(&words(absent)), "{absent}");
+    }
+    let job = changed(job, |data| {
+        data["draft"] = json!(true);
+        data["withdrawn"] = json!("14 novembre 2025");
+        data["changes"] = json!([]);
+        data["grant"] = json!(null);
+    });
+    assert_tells(
+        &pdf(&job),
+        &[
+            "Document de travail",
+            "Projet retiré le 14 novembre 2025",
+            "Aucun terme de la convention n’est encore modifié.",
+        ],
+    );
 }
 
 /// Every text of a value becomes this one.

@@ -30,6 +30,8 @@ pub enum Kind {
     Decision,
     /// An activity report.
     Report,
+    /// An amendment.
+    Amendment,
 }
 
 impl From<Kind> for DocumentKind {
@@ -40,6 +42,7 @@ impl From<Kind> for DocumentKind {
             Kind::Notice => Self::FormalNotice,
             Kind::Decision => Self::Decision,
             Kind::Report => Self::ActivityReport,
+            Kind::Amendment => Self::Amendment,
         }
     }
 }

@@ -6,7 +6,7 @@ CREATE TABLE document (
     document_id    uuid        NOT NULL,
     kind           text        NOT NULL
                                CHECK (kind IN ('CONVENTION', 'STATEMENT_OF_PAYMENTS', 'FORMAL_NOTICE', 'DECISION',
-                                               'ACTIVITY_REPORT')),
+                                               'ACTIVITY_REPORT', 'AMENDMENT')),
     -- Resource name of what it is about: the convention's own, or one under it.
     subject        text        NOT NULL,
     version        integer     NOT NULL CHECK (version > 0),

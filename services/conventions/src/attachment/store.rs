@@ -55,12 +55,16 @@ pub async fn check_subject(tx: &mut Tx, subject: &Subject) -> Result<(), Error> 
                (SELECT FROM act WHERE operator_id = $1 AND convention_id = $2 AND act_record_id = $4)
              WHEN 'activity_report' THEN EXISTS
                (SELECT FROM activity_report WHERE operator_id = $1 AND convention_id = $2 AND activity_report_id = $4)
+             WHEN 'amendment' THEN EXISTS
+               (SELECT FROM amendment WHERE operator_id = $1 AND convention_id = $2 AND amendment_id = $4)
              WHEN 'commitment' THEN EXISTS
                (SELECT FROM commitment WHERE operator_id = $1 AND convention_id = $2 AND commitment_id = $4)
              WHEN 'decision' THEN EXISTS
                (SELECT FROM decision WHERE operator_id = $1 AND convention_id = $2 AND decision_id = $4)
              WHEN 'dispute' THEN EXISTS
                (SELECT FROM dispute WHERE operator_id = $1 AND convention_id = $2 AND dispute_id = $4)
+             WHEN 'document' THEN EXISTS
+               (SELECT FROM document WHERE operator_id = $1 AND convention_id = $2 AND document_id = $4)
              WHEN 'formal_notice' THEN EXISTS
                (SELECT FROM formal_notice WHERE operator_id = $1 AND convention_id = $2 AND formal_notice_id = $4)
              WHEN 'hearing' THEN EXISTS

@@ -3,8 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use nonrecours_kernel::{
-    ActName, ActivityReportName, BudgetName, CommitmentName, ConventionName, DecisionName,
-    DisputeName, FormalNoticeName, HearingName, InspectionName, Invalid,
+    ActName, ActivityReportName, AmendmentName, BudgetName, CommitmentName, ConventionName,
+    DecisionName, DisputeName, DocumentName, FormalNoticeName, HearingName, InspectionName,
+    Invalid,
 };
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ pub enum Subject {
     Act(ActName),
     /// An activity report.
     ActivityReport(ActivityReportName),
+    /// An amendment.
+    Amendment(AmendmentName),
     /// The budget.
     Budget(BudgetName),
     /// A commitment.
@@ -25,6 +28,8 @@ pub enum Subject {
     Decision(DecisionName),
     /// A dispute.
     Dispute(DisputeName),
+    /// A document that the suite wrote: the copy that was signed, for one.
+    Document(DocumentName),
     /// A formal notice.
     FormalNotice(FormalNoticeName),
     /// A hearing.
@@ -57,10 +62,12 @@ impl Subject {
             Self::Convention(name) => *name,
             Self::Act(name) => name.parent(),
             Self::ActivityReport(name) => name.parent(),
+            Self::Amendment(name) => name.parent(),
             Self::Budget(name) => name.parent(),
             Self::Commitment(name) => name.parent(),
             Self::Decision(name) => name.parent(),
             Self::Dispute(name) => name.parent(),
+            Self::Document(name) => name.parent(),
             Self::FormalNotice(name) => name.parent(),
             Self::Hearing(name) => name.parent(),
             Self::Inspection(name) => name.parent(),
@@ -73,10 +80,12 @@ impl Subject {
             Self::Convention(_) => ("convention", None),
             Self::Act(name) => ("act", Some(name.act.uuid())),
             Self::ActivityReport(name) => ("activity_report", Some(name.activity_report.uuid())),
+            Self::Amendment(name) => ("amendment", Some(name.amendment.uuid())),
             Self::Budget(_) => ("budget", None),
             Self::Commitment(name) => ("commitment", Some(name.commitment.uuid())),
             Self::Decision(name) => ("decision", Some(name.decision.uuid())),
             Self::Dispute(name) => ("dispute", Some(name.dispute.uuid())),
+            Self::Document(name) => ("document", Some(name.document.uuid())),
             Self::FormalNotice(name) => ("formal_notice", Some(name.formal_notice.uuid())),
             Self::Hearing(name) => ("hearing", Some(name.hearing.uuid())),
             Self::Inspection(name) => ("inspection", Some(name.inspection.uuid())),
@@ -92,10 +101,12 @@ impl FromStr for Subject {
             .map(Self::Convention)
             .or_else(|_| text.parse().map(Self::Act))
             .or_else(|_| text.parse().map(Self::ActivityReport))
+            .or_else(|_| text.parse().map(Self::Amendment))
             .or_else(|_| text.parse().map(Self::Budget))
             .or_else(|_| text.parse().map(Self::Commitment))
             .or_else(|_| text.parse().map(Self::Decision))
             .or_else(|_| text.parse().map(Self::Dispute))
+            .or_else(|_| text.parse().map(Self::Document))
             .or_else(|_| text.parse().map(Self::FormalNotice))
             .or_else(|_| text.parse().map(Self::Hearing))
             .or_else(|_| text.parse().map(Self::Inspection))
@@ -103,8 +114,8 @@ impl FromStr for Subject {
                 Invalid::new(
                     "RESOURCE_NAME_INVALID",
                     "neither a convention nor something under it that takes attachments",
-                    "Ce nom n'est ni celui d'une convention, ni celui d'un de ses actes, bilans, engagements, mises en \
-                     demeure, contrôles, auditions, décisions, litiges ou de son budget.",
+                    "Ce nom n'est ni celui d'une convention, ni celui d'un de ses actes, avenants, bilans, engagements, \
+                     mises en demeure, contrôles, auditions, décisions, litiges, documents ou de son budget.",
                 )
             })
     }
@@ -116,10 +127,12 @@ impl fmt::Display for Subject {
             Self::Convention(name) => name.fmt(f),
             Self::Act(name) => name.fmt(f),
             Self::ActivityReport(name) => name.fmt(f),
+            Self::Amendment(name) => name.fmt(f),
             Self::Budget(name) => name.fmt(f),
             Self::Commitment(name) => name.fmt(f),
             Self::Decision(name) => name.fmt(f),
             Self::Dispute(name) => name.fmt(f),
+            Self::Document(name) => name.fmt(f),
             Self::FormalNotice(name) => name.fmt(f),
             Self::Hearing(name) => name.fmt(f),
             Self::Inspection(name) => name.fmt(f),
@@ -141,9 +154,11 @@ mod tests {
         let below = [
             "acts",
             "activityReports",
+            "amendments",
             "commitments",
             "decisions",
             "disputes",
+            "documents",
             "formalNotices",
             "hearings",
             "inspections",

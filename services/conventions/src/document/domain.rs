@@ -1,8 +1,8 @@
 //! Documents, and what each kind is about.
 
 use nonrecours_kernel::{
-    ActivityReportName, ConventionName, DecisionName, Digest, DocumentName, FormalNoticeName,
-    Invalid,
+    ActivityReportName, AmendmentName, ConventionName, DecisionName, Digest, DocumentName,
+    FormalNoticeName, Invalid,
 };
 use time::OffsetDateTime;
 
@@ -40,16 +40,19 @@ pub enum Kind {
     Decision,
     /// Bilan.
     ActivityReport,
+    /// Avenant.
+    Amendment,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Convention,
         Self::StatementOfPayments,
         Self::FormalNotice,
         Self::Decision,
         Self::ActivityReport,
+        Self::Amendment,
     ];
 
     /// Its name in the database, in the contract and for the typesetting program.
@@ -60,6 +63,7 @@ impl Kind {
             Self::FormalNotice => "FORMAL_NOTICE",
             Self::Decision => "DECISION",
             Self::ActivityReport => "ACTIVITY_REPORT",
+            Self::Amendment => "AMENDMENT",
         }
     }
 }
@@ -77,6 +81,8 @@ pub enum Subject {
     Decision(DecisionName),
     /// An activity report.
     ActivityReport(ActivityReportName),
+    /// An amendment.
+    Amendment(AmendmentName),
 }
 
 impl Subject {
@@ -102,6 +108,7 @@ impl Subject {
             Kind::FormalNotice => Self::FormalNotice(text.parse()?),
             Kind::Decision => Self::Decision(text.parse()?),
             Kind::ActivityReport => Self::ActivityReport(text.parse()?),
+            Kind::Amendment => Self::Amendment(text.parse()?),
         })
     }
 
@@ -113,6 +120,7 @@ impl Subject {
             Self::FormalNotice(_) => Kind::FormalNotice,
             Self::Decision(_) => Kind::Decision,
             Self::ActivityReport(_) => Kind::ActivityReport,
+            Self::Amendment(_) => Kind::Amendment,
         }
     }
 
@@ -123,6 +131,7 @@ impl Subject {
             Self::FormalNotice(name) => name.parent(),
             Self::Decision(name) => name.parent(),
             Self::ActivityReport(name) => name.parent(),
+            Self::Amendment(name) => name.parent(),
         }
     }
 
@@ -133,6 +142,7 @@ impl Subject {
             Self::FormalNotice(name) => name.to_string(),
             Self::Decision(name) => name.to_string(),
             Self::ActivityReport(name) => name.to_string(),
+            Self::Amendment(name) => name.to_string(),
         }
     }
 }
@@ -152,6 +162,7 @@ mod tests {
             format!("{convention}/formalNotices/{OTHER}"),
             format!("{convention}/decisions/{OTHER}"),
             format!("{convention}/activityReports/{OTHER}"),
+            format!("{convention}/amendments/{OTHER}"),
         ];
         let parent = convention.parse().unwrap();
         for kind in Kind::ALL {

@@ -239,6 +239,7 @@ fn kind(kind: DocumentKind) -> Result<Kind, Invalid> {
         DocumentKind::FormalNotice => Ok(Kind::FormalNotice),
         DocumentKind::Decision => Ok(Kind::Decision),
         DocumentKind::ActivityReport => Ok(Kind::ActivityReport),
+        DocumentKind::Amendment => Ok(Kind::Amendment),
     }
 }
 
@@ -249,6 +250,7 @@ fn message(document: &Document) -> wire::Document {
         Kind::FormalNotice => DocumentKind::FormalNotice,
         Kind::Decision => DocumentKind::Decision,
         Kind::ActivityReport => DocumentKind::ActivityReport,
+        Kind::Amendment => DocumentKind::Amendment,
     };
     wire::Document {
         name: document.name.to_string(),

@@ -1,12 +1,15 @@
 //! What each kind of document says of what is recorded.
 
 use nonrecours_contracts::conventions::{
-    DecisionKind, DocumentKind, Party, SubmitActivityReportRequest,
+    AttachmentOpening, DecisionKind, DocumentKind, Party, SubmitActivityReportRequest,
 };
+use nonrecours_kernel::{long_french_date, paris_date};
 use nonrecours_testkit::request_id;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 use crate::{
+    amending::{CUA_AMENDING, draft, grant, sign as sign_amending, withdraw},
+    attachment::{opening, pdf, upload},
     budget::planned_as_the_document,
     document::{downloaded, generate, read, typeset, words, written},
     ending::{decision, held, notice},
@@ -179,4 +182,107 @@ async fn the_report_until_it_is_accepted() {
     let accepted = ["Bilan accepté le 7 octobre 2025"];
     let version = assert_tells(&world, &parent, kind, &name, &accepted).await;
     assert_eq!(version, 2);
+}
+
+#[tokio::test]
+async fn an_amendment_and_the_text_that_it_leaves() {
+    let world = World::typesetting(Some(typeset())).await;
+    let setting = world.setting(50_000_000).await;
+    let parent = world.in_force(&setting).await.name;
+    let title = world.convention(&parent).await.title;
+    let written_so = async |name: &str| {
+        let document = written(&world, generate(&parent, DocumentKind::Amendment, name)).await;
+        let token = world.tokens.auditor();
+        let (_, pdf) = downloaded(&world, token, &document.name).await.unwrap();
+        (document, read(&pdf))
+    };
+    let assert_all = |text: &str, sentences: &[&str]| {
+        for sentence in sentences {
+            assert!(text.contains(&words(sentence)), "{sentence} in {text}");
+        }
+    };
+    let mut content = grant(1_300_000);
+    content.title = "Permanences renforcées".to_owned();
+    let amended = |content| world.amend(draft(&parent, content));
+    let name = amended(content.clone()).await.unwrap().name;
+    let terms = [
+        "Avenant n° 1",
+        &title
+            .replace('\'', "’")
+            .replace("« ", "“")
+            .replace(" »", "”"),
+        "Davantage de permanences.",
+        "Montant de la subvention",
+        "11 500,00 € (onze mille cinq cents euros)",
+        "Permanences renforcées",
+        "s’établit à 13 000,00 € (treize mille euros)",
+        "Fait en trois exemplaires originaux",
+    ];
+    let (document, text) = written_so(&name).await;
+    assert_eq!((document.subject.as_str(), document.version), (&*name, 1));
+    assert_eq!(document.kind(), DocumentKind::Amendment);
+    assert_all(&text, &terms);
+    assert_all(&text, &["Document de travail"]);
+    assert_eq!(written_so(&name).await.0, document, "of the same data");
+
+    world.authorise(&parent, &name).await;
+    for party in [Party::Operator, Party::Authority] {
+        let signed = world.sign_amendment(sign_amending(&name, party)).await;
+        signed.unwrap();
+    }
+    let (signed, text) = written_so(&name).await;
+    assert_eq!(signed.version, 2);
+    assert!(!text.contains(&words("Document de travail")));
+    let since = world.amendment(&name).await.in_force_time.unwrap().seconds;
+    let since = OffsetDateTime::from_unix_timestamp(since).unwrap();
+    let since = long_french_date(paris_date(since));
+    assert_all(&text, &terms);
+    assert_all(&text, &[CUA_AMENDING, &format!("Signé le {since}")]);
+
+    let consolidated = [
+        &*format!("Version consolidée après l’avenant n° 1, en vigueur depuis le {since}"),
+        "Permanences renforcées",
+        "s’établit à 13 000,00 € (treize mille euros)",
+    ];
+    assert_tells(
+        &world,
+        &parent,
+        DocumentKind::Convention,
+        &parent,
+        &consolidated,
+    )
+    .await;
+
+    // The copies with the signatures are kept under the one or the other.
+    for subject in [name.clone(), signed.name.clone()] {
+        let bytes = pdf(10);
+        let taken = AttachmentOpening {
+            subject: subject.clone(),
+            ..opening(&parent, &bytes)
+        };
+        let kept = upload(&world, taken, &bytes).await.unwrap();
+        assert_eq!(kept.subject, subject);
+        let missing = AttachmentOpening {
+            subject: subject.replace(&subject[subject.len() - 4..], "0000"),
+            ..opening(&parent, &bytes)
+        };
+        let refused = upload(&world, missing, &bytes).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::NotFound);
+    }
+
+    // Another one, given up: it stays a working document, and the first one stays as it was signed.
+    content.title = "Permanences doublées".to_owned();
+    let given_up = amended(content).await.unwrap().name;
+    let mut officer = world.amendments(world.tokens.officer());
+    let withdrawn = officer.withdraw_amendment(withdraw(&given_up)).await;
+    withdrawn.unwrap();
+    let (_, text) = written_so(&given_up).await;
+    let told = [
+        "Avenant n° 2",
+        "Document de travail",
+        "Projet retiré le",
+        "Permanences doublées",
+    ];
+    assert_all(&text, &told);
+    assert_eq!(written_so(&name).await.0, signed);
 }

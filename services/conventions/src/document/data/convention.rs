@@ -1,21 +1,28 @@
 //! The convention as its parties sign it.
 
-use nonrecours_kernel::{catalogue, long_french_date, paris_date};
+use nonrecours_kernel::{ConventionVersionName, catalogue, long_french_date, paris_date};
 use nonrecours_pg::Tx;
 use serde::Serialize;
+use time::Date;
 
 use super::{Amount, Frame, Instalment, instalments, signed};
 use crate::{
     act::{self, domain::Act},
-    convention::party::{ByParty, Party},
+    amendment,
+    convention::{
+        party::{ByParty, Party},
+        terms,
+    },
     error::Error,
+    version,
 };
 
 #[derive(Serialize)]
 struct Own {
     /// Not signed by both.
     draft: bool,
-    /// Of the territory, on the day of the document.
+    consolidated: Option<Consolidated>,
+    /// Of the territory, on the day of the last signature.
     communes: usize,
     acts: Vec<Seen>,
     signatories: Signatories,
@@ -31,17 +38,25 @@ struct Own {
     originals: i16,
 }
 
+/// The amendment after which the text reads so.
+#[derive(Serialize)]
+struct Consolidated {
+    amendment: i32,
+    since: String,
+}
+
 /// An act that authorises a party.
 #[derive(Serialize)]
-struct Seen {
+pub struct Seen {
     party: &'static str,
     number: String,
     date: String,
     enforceable: Option<String>,
 }
 
+/// Who signs for each party.
 #[derive(Serialize)]
-struct Signatories {
+pub struct Signatories {
     authority: Option<Signatory>,
     operator: Option<Signatory>,
 }
@@ -54,22 +69,25 @@ struct Signatory {
     signed: Option<String>,
 }
 
-/// The data of the convention. Its day is that of the last signature; of a draft, that of its last change.
+/// The data of the convention. Its day is that of the last signature; of a draft, that of its last change; of an amended
+/// one, that on which the last amendment came into force.
 pub async fn draw(tx: &mut Tx, frame: &Frame) -> Result<String, Error> {
     let convention = &frame.convention;
     let acts = act::store::of_convention(tx, &convention.name).await?;
     let last = Party::ALL.map(|party| signed(convention, party));
     let day = last.into_iter().flatten().max();
     let day = day.unwrap_or_else(|| paris_date(convention.update_time));
+    let amended = last_amendment(tx, frame).await?;
     let terms = &convention.terms;
     let own = Own {
         draft: convention.execution().is_none(),
+        consolidated: amended.map(|(amendment, since)| Consolidated {
+            amendment,
+            since: long_french_date(since),
+        }),
         communes: frame.programme.territory.on(day).count(),
         acts: acts_seen(&acts),
-        signatories: Signatories {
-            authority: signatory(frame, Party::Authority),
-            operator: signatory(frame, Party::Operator),
-        },
+        signatories: Signatories::of(&terms.signatories, |party| signed(convention, party)),
         publics: terms.target_publics.iter().map(|it| label(it)).collect(),
         objectives: terms.objectives.clone(),
         commitments: terms
@@ -85,10 +103,30 @@ pub async fn draw(tx: &mut Tx, frame: &Frame) -> Result<String, Error> {
         deviation_rate: frame.programme.terms.deviation_rate.french(),
         originals: terms.originals.get(),
     };
-    frame.write(day, own)
+    frame.write(amended.map_or(day, |(_, since)| since), own)
 }
 
-fn acts_seen(acts: &ByParty<Option<Act>>) -> Vec<Seen> {
+/// Number of the amendment whose terms are in force, and since when they are.
+async fn last_amendment(tx: &mut Tx, frame: &Frame) -> Result<Option<(i32, Date)>, Error> {
+    let convention = &frame.convention;
+    // Zero before both have signed; one until an amendment comes into force.
+    if convention.version() <= 1 {
+        return Ok(None);
+    }
+    let name = ConventionVersionName {
+        convention: convention.name,
+        version: convention.version(),
+    };
+    let (_, version) = version::store::get(tx, &name).await?;
+    let Some(name) = version.amendment else {
+        return Ok(None);
+    };
+    let amendment = amendment::store::get(tx, &name).await?;
+    Ok(Some((amendment.number, paris_date(version.since))))
+}
+
+/// Acts as a document sees them.
+pub fn acts_seen(acts: &ByParty<Option<Act>>) -> Vec<Seen> {
     let recorded = Party::ALL.into_iter().filter_map(|party| {
         let act = acts.get(party).as_ref()?;
         Some(Seen {
@@ -101,14 +139,26 @@ fn acts_seen(acts: &ByParty<Option<Act>>) -> Vec<Seen> {
     recorded.collect()
 }
 
-fn signatory(frame: &Frame, party: Party) -> Option<Signatory> {
-    let signatory = frame.convention.terms.signatories.get(party).as_ref()?;
-    Some(Signatory {
-        name: signatory.full_name.clone(),
-        capacity: signatory.capacity.clone(),
-        decision: signatory.empowering_decision.map(long_french_date),
-        signed: signed(&frame.convention, party).map(long_french_date),
-    })
+impl Signatories {
+    /// These, with the day on which each party has signed.
+    pub fn of(
+        signatories: &ByParty<Option<terms::Signatory>>,
+        signed: impl Fn(Party) -> Option<Date>,
+    ) -> Self {
+        let of = |party| {
+            let signatory = signatories.get(party).as_ref()?;
+            Some(Signatory {
+                name: signatory.full_name.clone(),
+                capacity: signatory.capacity.clone(),
+                decision: signatory.empowering_decision.map(long_french_date),
+                signed: signed(party).map(long_french_date),
+            })
+        };
+        Self {
+            authority: of(Party::Authority),
+            operator: of(Party::Operator),
+        }
+    }
 }
 
 /// What people call a public; its code, of one that the catalogue no longer has.

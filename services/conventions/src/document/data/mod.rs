@@ -4,6 +4,7 @@
 //! typesetting program read the same names.
 
 mod activity_report;
+mod amendment;
 mod convention;
 mod decision;
 mod formal_notice;
@@ -37,6 +38,7 @@ pub async fn draw(tx: &mut Tx, subject: &Subject) -> Result<String, Error> {
         Subject::FormalNotice(name) => formal_notice::draw(tx, &frame, name).await,
         Subject::Decision(name) => decision::draw(tx, &frame, name).await,
         Subject::ActivityReport(name) => activity_report::draw(tx, &frame, name).await,
+        Subject::Amendment(name) => amendment::draw(tx, frame, name).await,
     }
 }
 
