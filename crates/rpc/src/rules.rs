@@ -285,6 +285,10 @@ fn read(declared: &DynamicMessage, rules: &mut Vec<Rule>, unknown: &mut dyn FnMu
             let known = match (group.name(), rule.name()) {
                 ("string", "min_len") => value.as_u64().map(Rule::MinLen),
                 ("string", "max_len") => value.as_u64().map(Rule::MaxLen),
+                ("string", "len") => value.as_u64().map(|len| {
+                    rules.push(Rule::MinLen(len));
+                    Rule::MaxLen(len)
+                }),
                 ("string", "uuid") => value.as_bool().filter(|on| *on).map(|_| Rule::Uuid),
                 ("repeated", "min_items") => value.as_u64().map(Rule::MinItems),
                 ("repeated", "max_items") => value.as_u64().map(Rule::MaxItems),
@@ -313,7 +317,7 @@ fn read(declared: &DynamicMessage, rules: &mut Vec<Rule>, unknown: &mut dyn FnMu
 
 #[cfg(test)]
 mod tests {
-    use nonrecours_contracts::{conventions, feed, google::r#type::Money};
+    use nonrecours_contracts::{conventions, feed, google::r#type::Money, payments};
 
     use super::*;
 
@@ -386,6 +390,25 @@ mod tests {
                 .iter()
                 .any(|(field, _)| field.starts_with("convention.signatures"))
         );
+    }
+
+    #[test]
+    fn a_length_is_neither_more_nor_less() {
+        let code = |text: &str| payments::PayeeCodes {
+            third_party_category: text.into(),
+            legal_nature: "09".into(),
+            ..Default::default()
+        };
+        let faults = |text: &str| {
+            let found = violations(&code(text));
+            let of_category = found
+                .into_iter()
+                .find(|violation| violation.field == "third_party_category");
+            of_category.map(|violation| violation.reason)
+        };
+        assert_eq!(faults("2").as_deref(), Some("TOO_SHORT"));
+        assert_eq!(faults("23"), None);
+        assert_eq!(faults("234").as_deref(), Some("TOO_LONG"));
     }
 
     #[test]
