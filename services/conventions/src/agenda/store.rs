@@ -113,6 +113,11 @@ async fn acts(tx: &mut Tx, whose: &Whose) -> Result<Vec<ActFacts>, Error> {
            JOIN convention USING (operator_id, convention_id)
            WHERE (transmission_date IS NULL OR publication_date IS NULL)
              AND convention.state NOT IN ('SETTLED', 'TERMINATED')
+             -- An amendment given up asks for nothing.
+             AND NOT EXISTS (SELECT FROM amendment
+                             WHERE amendment.operator_id = act.operator_id
+                               AND amendment.convention_id = act.convention_id
+                               AND amendment.amendment_id = act.amendment_id AND amendment.state = 'WITHDRAWN')
              AND ($1::uuid IS NULL OR programme_id = $1) AND ($2::uuid IS NULL OR operator_id = $2)
            ORDER BY act_record_id LIMIT $3"#,
         whose.programme.map(|programme| programme.uuid()),

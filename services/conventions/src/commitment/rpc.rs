@@ -31,6 +31,7 @@ use crate::{
     attachment::{self, domain::reference},
     convention::{domain::Convention, terms::Terms},
     error::Error,
+    refusal::Refusal,
     text::text,
 };
 
@@ -206,6 +207,10 @@ impl Commitments {
         }
         etag::check(given_etag, commitment.revision)?;
         let commitment = step(commitment, tx.now())?;
+        let reopened = matches!(commitment.state, State::Pending { reopened: Some(_) });
+        if reopened && !store::is_agreed(&mut tx, &commitment).await? {
+            return Err(Refusal::CommitmentReleased.into());
+        }
         if let Some(cited) = cited {
             attachment::store::hold(&mut tx, &cited).await?;
         }

@@ -10,7 +10,6 @@ use super::domain::{Commitment, Evidence, REMINDER_BEFORE, State};
 use crate::{
     convention::{domain::Convention, terms::Commitment as Worded},
     error::Error,
-    refusal::Refusal,
     stored::damaged,
 };
 
@@ -188,7 +187,7 @@ pub async fn overdue(
         .collect::<Result<_, _>>()?)
 }
 
-/// Writes due date and state of a locked commitment. Refuses to open again one that an amendment words anew.
+/// Writes due date and state of a locked commitment.
 pub async fn update(tx: &mut Tx, commitment: &Commitment) -> Result<(), Error> {
     let evidence = commitment.state.evidence();
     let (validated, reopened) = match &commitment.state {
@@ -219,12 +218,23 @@ pub async fn update(tx: &mut Tx, commitment: &Commitment) -> Result<(), Error> {
     )
     .execute(tx.conn())
     .await;
-    match updated.map_err(pg::Error::from) {
-        Err(pg::Error::Duplicate { constraint }) if constraint == "commitment_code_key" => {
-            Err(Error::from(Refusal::CommitmentReleased))
-        }
-        updated => Ok(updated.map(|_| ())?),
-    }
+    updated?;
+    Ok(())
+}
+
+/// Whether the convention, as amended, still words a commitment so.
+pub async fn is_agreed(tx: &mut Tx, commitment: &Commitment) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM convention, UNNEST(commitment_codes, commitment_texts) AS agreed (code, text)
+                          WHERE operator_id = $1 AND convention_id = $2 AND agreed.code = $3 AND agreed.text = $4)
+           AS "agreed!""#,
+        commitment.name.operator.uuid(),
+        commitment.name.convention.uuid(),
+        commitment.code,
+        commitment.text
+    )
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 struct Row {

@@ -2,14 +2,16 @@
 
 use nonrecours_contracts::conventions::{DueKind, ListDueRequest, OperatorCategory};
 
-use crate::{
-    budget::deviated,
-    ending::{hearing, notice, terminate},
-    requests::{DAINVILLE, date, operator},
-    world::World,
-};
 use nonrecours_contracts::conventions::Party;
 use time::macros::datetime;
+
+use crate::{
+    amending::{DAINVILLE_AMENDING, draft, grant, withdraw},
+    budget::deviated,
+    ending::{hearing, notice, terminate},
+    requests::{DAINVILLE, act, date, operator},
+    world::World,
+};
 
 /// What is due for a programme up to the end of 2026, in its order.
 async fn due(world: &World, parent: &str) -> Vec<(DueKind, String)> {
@@ -135,4 +137,33 @@ async fn an_association_is_asked_for_the_republican_commitment_and_its_accounts(
     world.submitted(&convention).await;
     let found = due(&world, &setting.parent()).await;
     assert!(!found.contains(&accounts), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_act_of_an_amendment_is_to_publish_until_the_amendment_is_given_up() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let convention = world.in_force(&setting).await.name;
+    let drafted = world
+        .amend(draft(&convention, grant(1_300_000)))
+        .await
+        .unwrap();
+    let mut request = act(&convention, Party::Operator, DAINVILLE_AMENDING);
+    drafted
+        .name
+        .clone_into(&mut request.act.as_mut().unwrap().amendment);
+    let mut acts = world.acts(world.tokens.officer());
+    acts.create_act(request).await.unwrap();
+    let to_publish = |due: &[(DueKind, String)]| {
+        due.iter()
+            .filter(|(kind, _)| *kind == DueKind::ActPublication)
+            .count()
+    };
+    assert_eq!(to_publish(&due(&world, &setting.programme).await), 1);
+    let mut officer = world.amendments(world.tokens.officer());
+    officer
+        .withdraw_amendment(withdraw(&drafted.name))
+        .await
+        .unwrap();
+    assert_eq!(to_publish(&due(&world, &setting.programme).await), 0);
 }

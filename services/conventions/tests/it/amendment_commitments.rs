@@ -135,7 +135,7 @@ async fn commitments_are_added_moved_and_released() {
         .record_commitment_evidence(RecordCommitmentEvidenceRequest {
             name: released.clone(),
             request_id: request_id(),
-            ..evidence
+            ..evidence.clone()
         })
         .await;
     assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
@@ -146,6 +146,30 @@ async fn commitments_are_added_moved_and_released() {
     };
     let outcome = officer.validate_commitment(validate).await;
     assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
+
+    // The new wording is done, then left out altogether: nobody asks for it again.
+    let done = followed[2].name.clone();
+    let evidence = RecordCommitmentEvidenceRequest {
+        name: done.clone(),
+        request_id: request_id(),
+        ..evidence
+    };
+    manager.record_commitment_evidence(evidence).await.unwrap();
+    let validate = ValidateCommitmentRequest {
+        name: done.clone(),
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    officer.validate_commitment(validate).await.unwrap();
+    let without = Amendment {
+        commitments: vec![worded("BAROMETRE", "Contribuer au baromètre.")],
+        ..Amendment::default()
+    };
+    world.amended(&name, without).await;
+    let outcome = officer.reopen_commitment(reopen(&done)).await;
+    assert_eq!(precondition(outcome), "COMMITMENT_RELEASED");
+    let still = commitments(&world, &name).await;
+    assert_eq!(still[2].state(), CommitmentState::Done);
 }
 
 trait Revision {
