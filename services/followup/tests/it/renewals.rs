@@ -41,8 +41,18 @@ async fn references(suite: &Suite, within_days: i32) -> Vec<(String, i32)> {
         .collect()
 }
 
+/// Passes of the watch until one has nothing left to do, at most.
+const MAX_PASSES: u32 = 5;
+
+/// Lets the watch pass. Gives how many changes of alerts there were so far: the service's own pass, which comes when it
+/// comes, may have made them; one that meets it on the same alerts gives way, and is made again.
 async fn watch(suite: &Suite) -> usize {
-    sweep::run(&suite.db, &suite.ids, "followup").await.unwrap()
+    for _ in 0..MAX_PASSES {
+        if sweep::run(&suite.db, &suite.ids, "followup").await.is_ok() {
+            return alerts(suite).await.len();
+        }
+    }
+    panic!("the watch never ends");
 }
 
 /// Kinds of the changes of alerts so far, with who made them.
@@ -179,7 +189,7 @@ async fn a_right_renewed_in_time_after_an_alert_is_an_interruption_avoided() {
     assert_eq!(watch(&suite).await, 0);
     suite.clock.set(datetime!(2025-11-01 12:00 +1));
     assert_eq!(watch(&suite).await, 1);
-    assert_eq!(watch(&suite).await, 0);
+    assert_eq!(watch(&suite).await, 1);
     let service = |kind: &str| (kind.to_owned(), "service:followup".to_owned());
     assert_eq!(alerts(&suite).await, [service("renewal_alert.raised")]);
     let alert = last_alert(&suite).await;
@@ -205,7 +215,7 @@ async fn a_right_renewed_in_time_after_an_alert_is_an_interruption_avoided() {
     assert_eq!(avoided(&suite).await, 1);
     // Counted once, whatever comes.
     suite.push(vec![opened("E", "B", (2027, 12, 31))]).await;
-    assert_eq!(watch(&suite).await, 0);
+    assert_eq!(watch(&suite).await, 2);
     assert_eq!(avoided(&suite).await, 1);
     assert_eq!(alerts(&suite).await.len(), 2);
 }
@@ -218,9 +228,9 @@ async fn a_date_that_passes_is_an_interruption_until_the_right_is_resumed() {
         .await;
     assert_eq!(watch(&suite).await, 1);
     suite.clock.set(datetime!(2025-11-01 23:59 +1));
-    assert_eq!(watch(&suite).await, 0);
-    suite.clock.set(datetime!(2025-11-02 00:00 +1));
     assert_eq!(watch(&suite).await, 1);
+    suite.clock.set(datetime!(2025-11-02 00:00 +1));
+    assert_eq!(watch(&suite).await, 2);
     assert_eq!(
         last_alert(&suite).await.state(),
         RenewalAlertState::Interrupted
@@ -270,13 +280,8 @@ async fn what_was_missed_already_when_it_came_is_an_interruption_at_once() {
     suite
         .push(vec![person("B"), opened("E", "B", (2025, 10, 6))])
         .await;
-    // Two instances watch at once: each alert is raised once.
-    let (one, other) = tokio::join!(
-        sweep::run(&suite.db, &suite.ids, "followup"),
-        sweep::run(&suite.db, &suite.ids, "followup")
-    );
-    let raised = one.unwrap_or_default() + other.unwrap_or_default();
-    assert_eq!(raised, 1);
+    // Two instances watch at once, and the service's own: each alert is raised once.
+    assert_eq!(tokio::join!(watch(&suite), watch(&suite)), (1, 1));
     assert_eq!(alerts(&suite).await.len(), 1);
     assert_eq!(
         last_alert(&suite).await.state(),
@@ -359,16 +364,16 @@ async fn a_step_that_renews_settles_the_alert_of_its_date_and_of_no_other() {
     );
     assert_eq!(avoided(&suite).await, 1);
     assert!(references(&suite, 0).await.is_empty());
-    assert_eq!(watch(&suite).await, 0);
+    assert_eq!(watch(&suite).await, 2);
 
     // The next date is another: that step did not renew for it.
     suite.push(vec![opened("E", "B", (2026, 12, 31))]).await;
     suite.clock.set(datetime!(2026-11-10 12:00 +1));
-    assert_eq!(watch(&suite).await, 1);
+    assert_eq!(watch(&suite).await, 3);
     assert_eq!(last_alert(&suite).await.state(), RenewalAlertState::Due);
     // Too late: what was interrupted was.
     suite.clock.set(datetime!(2027-01-01 12:00 +1));
-    assert_eq!(watch(&suite).await, 1);
+    assert_eq!(watch(&suite).await, 4);
     suite.push(vec![renewing("P4", date(2027, 1, 1))]).await;
     assert_eq!(last_alert(&suite).await.state(), RenewalAlertState::Resumed);
     assert_eq!(avoided(&suite).await, 1);
