@@ -19,7 +19,7 @@ use nonrecours_cli::{
 use nonrecours_kernel::{Clock, ConventionName, SystemClock};
 
 /// A suite of today with the convention of Dainville in force, and what the commands know of it.
-async fn running() -> (Suite, Cast, State) {
+pub(crate) async fn running() -> (Suite, Cast, State) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let suite = Suite::start(SuiteOptions {
         databases: Databases::Private,

@@ -10,6 +10,7 @@ mod books;
 mod commands;
 mod documents;
 mod files;
+mod imports;
 mod journey;
 mod killed;
 mod processes;

@@ -1,19 +1,21 @@
 //! Indicators as a file for the national follow-up tools. Which columns it has, and what each is filled from, is data: a
 //! mapping file that the tools' owner reviews, since those tools change without this program.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 use nonrecours_contracts::followup::{
     Amount, Audience, Breakdown, Count, Grain, IndicatorRow, QueryIndicatorsRequest, amount, count,
 };
-use nonrecours_kernel::{Role, catalogue};
+use nonrecours_kernel::{Money, Role, catalogue};
 use nonrecours_rpc::convert::money;
+use rust_xlsxwriter::{Format, Workbook};
 
 use crate::{
     ask::{client_as, in_french},
     client::answered,
+    mapping::{self, MAX_COLUMNS},
     state::State,
 };
 
@@ -21,8 +23,10 @@ use crate::{
 const MAPPING: &str = include_str!("../../../examples/export/national-v1.csv");
 /// What stands for a figure that is withheld: the mark that French statistics use for it.
 const WITHHELD: &str = "s";
-/// Columns of a mapping at most.
-const MAX_COLUMNS: usize = 200;
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// Name of the sheet.
+const SHEET: &str = "Indicateurs";
 
 /// What the rows of the file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,13 +111,19 @@ pub async fn run(state: &State, export: Export<'_>, out: Option<&Path>) -> anyho
         breakdown: export.rows.breakdown(),
         audience: table.audience(),
     };
-    let file = mapping.file(&facts, &table.rows)?;
+    let is_workbook = out
+        .and_then(Path::extension)
+        .is_some_and(|end| end.eq_ignore_ascii_case("xlsx"));
+    let file = match is_workbook {
+        true => mapping.workbook(&facts, &table.rows)?,
+        false => mapping.text(&facts, &table.rows)?.into_bytes(),
+    };
     match out {
         Some(path) => {
             std::fs::write(path, file).with_context(|| path.display().to_string())?;
             println!("{} : {} ligne(s)", path.display(), table.rows.len());
         }
-        None => print!("{file}"),
+        None => std::io::stdout().write_all(&file)?,
     }
     Ok(())
 }
@@ -150,22 +160,37 @@ struct Facts {
     audience: Audience,
 }
 
+/// What a cell of the file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cell {
+    /// Nothing is counted there.
+    Nothing,
+    /// A figure that is withheld.
+    Withheld,
+    /// A count.
+    Count(i64),
+    /// Euros.
+    Euros(Money),
+    /// A code or a label.
+    Text(String),
+}
+
 /// What a column may be filled from.
-type Source = fn(&Facts, &IndicatorRow) -> anyhow::Result<String>;
+type Source = fn(&Facts, &IndicatorRow) -> anyhow::Result<Cell>;
 
 /// Every source that a mapping may name.
 const SOURCES: [(&str, Source); 22] = [
-    ("year", |facts, _| Ok(facts.year.to_string())),
+    ("year", |facts, _| Ok(Cell::Count(facts.year.into()))),
     ("quarter", |_, row| Ok(ordinal(row.quarter))),
     ("month", |_, row| Ok(ordinal(row.month))),
     ("breakdown", |facts, _| {
         Ok(short(facts.breakdown.as_str_name(), "BREAKDOWN_"))
     }),
-    ("code", |_, row| Ok(row.code.clone())),
+    ("code", |_, row| Ok(Cell::Text(row.code.clone()))),
     ("label", |facts, row| Ok(label(facts.breakdown, &row.code))),
     ("audience", |facts, _| {
         Ok(match facts.audience {
-            Audience::Unspecified => String::new(),
+            Audience::Unspecified => Cell::Nothing,
             audience => short(audience.as_str_name(), "AUDIENCE_"),
         })
     }),
@@ -208,84 +233,135 @@ struct Mapping(Vec<(String, Source)>);
 impl Mapping {
     /// Reads `column,source` lines after a header; every wrong line is told at once.
     fn read(text: &str) -> anyhow::Result<Self> {
-        let mut lines = csv::Reader::from_reader(text.as_bytes());
-        anyhow::ensure!(
-            lines.headers()? == vec!["column", "source"],
-            "la première ligne du fichier de correspondance doit être : column,source"
-        );
         let (mut columns, mut wrong): (Vec<(String, Source)>, String) = Default::default();
-        for (line, record) in (2..).zip(lines.records()) {
-            let record = record?;
-            let (column, name) = (record.get(0).unwrap_or(""), record.get(1).unwrap_or(""));
+        for line in mapping::read(text, ["column", "source"])? {
+            let (number, column, name) = (line.number, line.name, line.value);
             let source = SOURCES.iter().find(|(known, _)| *known == name);
-            let twice = columns.iter().any(|(known, _)| known == column);
+            let twice = columns.iter().any(|(known, _)| *known == column);
             match source {
                 Some((_, source)) if !column.is_empty() && !twice => {
-                    columns.push((column.to_owned(), *source));
+                    columns.push((column, *source));
                 }
                 Some(_) => write!(
                     wrong,
-                    "\n  ligne {line} : colonne vide ou déjà donnée « {column} »"
+                    "\n  ligne {number} : colonne vide ou déjà donnée « {column} »"
                 )?,
-                None => write!(wrong, "\n  ligne {line} : source inconnue « {name} »")?,
+                None => write!(wrong, "\n  ligne {number} : source inconnue « {name} »")?,
             }
         }
         anyhow::ensure!(
-            wrong.is_empty() && !columns.is_empty() && columns.len() <= MAX_COLUMNS,
+            wrong.is_empty() && !columns.is_empty(),
             "le fichier de correspondance ne convient pas (1 à {MAX_COLUMNS} colonnes) :{wrong}"
         );
         Ok(Self(columns))
     }
 
-    /// The file: UTF-8, comma, decimal point.
-    fn file(&self, facts: &Facts, rows: &[IndicatorRow]) -> anyhow::Result<String> {
+    fn cells(&self, facts: &Facts, row: &IndicatorRow) -> anyhow::Result<Vec<Cell>> {
+        self.0
+            .iter()
+            .map(|(_, source)| source(facts, row))
+            .collect()
+    }
+
+    /// The file as text: UTF-8, comma, decimal point.
+    fn text(&self, facts: &Facts, rows: &[IndicatorRow]) -> anyhow::Result<String> {
         let mut file = csv::Writer::from_writer(Vec::new());
-        file.write_record(self.0.iter().map(|(column, _)| column))?;
+        file.write_record(self.0.iter().map(|(column, _)| inert(column)))?;
         for row in rows {
-            let fields: Vec<String> = self
-                .0
-                .iter()
-                .map(|(_, source)| source(facts, row))
-                .collect::<anyhow::Result<_>>()?;
-            file.write_record(&fields)?;
+            file.write_record(self.cells(facts, row)?.iter().map(Cell::written))?;
         }
         Ok(String::from_utf8(file.into_inner()?)?)
     }
-}
 
-fn ordinal(place: i32) -> String {
-    if place == 0 {
-        String::new()
-    } else {
-        place.to_string()
+    /// The file as a workbook: figures are numbers, everything else is text and never a formula.
+    fn workbook(&self, facts: &Facts, rows: &[IndicatorRow]) -> anyhow::Result<Vec<u8>> {
+        let mut workbook = Workbook::new();
+        let (bold, euros) = (
+            Format::new().set_bold(),
+            Format::new().set_num_format("#,##0.00"),
+        );
+        let page = workbook.add_worksheet();
+        page.set_name(SHEET)?.set_freeze_panes(1, 0)?;
+        for (place, (column, _)) in (0..).zip(&self.0) {
+            page.write_string_with_format(0, place, column, &bold)?;
+        }
+        for (line, row) in (1..).zip(rows) {
+            for (place, cell) in (0..).zip(self.cells(facts, row)?) {
+                match cell {
+                    Cell::Nothing => continue,
+                    Cell::Count(count) => {
+                        page.write_number(line, place, spreadsheet(&count.to_string())?)?
+                    }
+                    Cell::Euros(amount) => {
+                        let amount = spreadsheet(&amount.to_string())?;
+                        page.write_number_with_format(line, place, amount, &euros)?
+                    }
+                    Cell::Withheld => page.write_string(line, place, WITHHELD)?,
+                    Cell::Text(text) => page.write_string(line, place, text)?,
+                };
+            }
+        }
+        Ok(workbook.save_to_buffer()?)
     }
 }
 
-fn short(name: &str, prefix: &str) -> String {
-    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+impl Cell {
+    fn written(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Withheld => WITHHELD.to_owned(),
+            Self::Count(count) => count.to_string(),
+            Self::Euros(amount) => amount.to_string(),
+            Self::Text(text) => inert(text),
+        }
+    }
 }
 
-/// Empty when it is not counted along the breakdown: neither 0 nor withheld.
-fn number(count: &Option<Count>) -> String {
+/// A text that no spreadsheet takes for a formula: an apostrophe before it says that it is text.
+fn inert(text: &str) -> String {
+    match text.starts_with(FORMULA) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
+/// A decimal as spreadsheets keep numbers.
+fn spreadsheet(decimal: &str) -> anyhow::Result<f64> {
+    decimal.parse().context("a decimal is a number")
+}
+
+fn ordinal(place: i32) -> Cell {
+    match place {
+        0 => Cell::Nothing,
+        place => Cell::Count(place.into()),
+    }
+}
+
+fn short(name: &str, prefix: &str) -> Cell {
+    Cell::Text(name.strip_prefix(prefix).unwrap_or(name).to_owned())
+}
+
+/// Nothing when it is not counted along the breakdown: neither 0 nor withheld.
+fn number(count: &Option<Count>) -> Cell {
     match count.as_ref().and_then(|count| count.figure.as_ref()) {
-        None => String::new(),
-        Some(count::Figure::Value(value)) => value.to_string(),
-        Some(count::Figure::Withheld(_)) => WITHHELD.to_owned(),
+        None => Cell::Nothing,
+        Some(count::Figure::Value(value)) => Cell::Count(*value),
+        Some(count::Figure::Withheld(_)) => Cell::Withheld,
     }
 }
 
-fn euros(amount: &Option<Amount>) -> anyhow::Result<String> {
+fn euros(amount: &Option<Amount>) -> anyhow::Result<Cell> {
     Ok(
         match amount.as_ref().and_then(|amount| amount.figure.as_ref()) {
-            None => String::new(),
-            Some(amount::Figure::Value(value)) => money(Some(value))?.to_string(),
-            Some(amount::Figure::Withheld(_)) => WITHHELD.to_owned(),
+            None => Cell::Nothing,
+            Some(amount::Figure::Value(value)) => Cell::Euros(money(Some(value))?),
+            Some(amount::Figure::Withheld(_)) => Cell::Withheld,
         },
     )
 }
 
 /// The name of a code, where the catalogues have one.
-fn label(breakdown: Breakdown, code: &str) -> String {
+fn label(breakdown: Breakdown, code: &str) -> Cell {
     let label = match breakdown {
         Breakdown::Commune => catalogue::commune(code).map(|commune| commune.name),
         Breakdown::Public => catalogue::public(code).map(|public| public.label_fr),
@@ -293,85 +369,9 @@ fn label(breakdown: Breakdown, code: &str) -> String {
         Breakdown::Reason => catalogue::non_take_up_reason(code).map(|reason| reason.label_fr),
         _ => None,
     };
-    label.unwrap_or_default().to_owned()
+    Cell::Text(label.unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use nonrecours_contracts::{followup::Withheld, google::r#type::Money};
-
-    use super::*;
-
-    const FACTS: Facts = Facts {
-        year: 2025,
-        breakdown: Breakdown::Commune,
-        audience: Audience::Public,
-    };
-
-    fn count(figure: count::Figure) -> Option<Count> {
-        Some(Count {
-            figure: Some(figure),
-        })
-    }
-
-    fn row() -> IndicatorRow {
-        IndicatorRow {
-            code: "62263".to_owned(),
-            quarter: 3,
-            persons_spotted: count(count::Figure::Value(40)),
-            persons_informed: count(count::Figure::Value(0)),
-            persons_oriented: count(count::Figure::Withheld(Withheld { threshold: 11 })),
-            amount_notified: Some(Amount {
-                figure: Some(amount::Figure::Value(Money {
-                    currency_code: "EUR".to_owned(),
-                    units: 7200,
-                    nanos: 500_000_000,
-                })),
-            }),
-            ..IndicatorRow::default()
-        }
-    }
-
-    #[test]
-    fn columns_are_those_of_the_mapping_in_its_order() {
-        let mapping = "column,source\nrepérées,persons_spotted\nterritoire,label\nsource,code\n\
-                       informées,persons_informed\norientées,persons_oriented\nrencontrées,persons_met\n\
-                       euros,amount_notified\nT,quarter\nM,month\n";
-        let file = Mapping::read(mapping)
-            .unwrap()
-            .file(&FACTS, &[row()])
-            .unwrap();
-        assert_eq!(
-            file,
-            "repérées,territoire,source,informées,orientées,rencontrées,euros,T,M\n\
-             40,Dainville,62263,0,s,,7200.50,3,\n"
-        );
-    }
-
-    #[test]
-    fn the_first_version_names_every_source_once() {
-        let mapping = Mapping::read(MAPPING).unwrap();
-        assert_eq!(mapping.0.len(), SOURCES.len());
-        let file = mapping.file(&FACTS, &[row()]).unwrap();
-        let line = file.lines().nth(1).unwrap();
-        assert!(
-            line.starts_with("2025,3,,COMMUNE,62263,Dainville,PUBLIC,40,0,s,"),
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn every_wrong_line_of_a_mapping_is_told() {
-        let wrong = |text| Mapping::read(text).err().unwrap().to_string();
-        let told = wrong("column,source\na,year\nb,identity\na,month\n,code\n");
-        for line in [
-            "ligne 3 : source inconnue « identity »",
-            "ligne 4",
-            "ligne 5",
-        ] {
-            assert!(told.contains(line), "{told}");
-        }
-        assert!(wrong("colonne,source\na,year\n").contains("column,source"));
-        assert!(wrong("column,source\n").contains("1 à 200 colonnes"));
-    }
-}
+#[path = "export_tests.rs"]
+mod tests;

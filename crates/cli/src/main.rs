@@ -14,7 +14,7 @@ use nonrecours_cli::{
         notices::{self, Notices},
         reports::{self, Reports},
     },
-    export, issuer, payments, programme,
+    export, import, issuer, payments, programme,
     state::{DEFAULT_STATE, State},
     treasury, up,
 };
@@ -181,7 +181,9 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Write a table of indicators for the national follow-up tools, as CSV.
+    /// Import persons, rights, steps, sessions and notes from a workbook (.xlsx) or a CSV file. Fails when rows are refused.
+    Import(import::ImportArgs),
+    /// Write a table of indicators for the national follow-up tools, as CSV or, by the name of the file, as XLSX.
     Export {
         /// Civil year.
         year: i32,
@@ -200,8 +202,8 @@ enum Command {
         /// Columns and what fills them (`column,source`); otherwise those of examples/export/national-v1.csv.
         #[arg(long)]
         mapping: Option<PathBuf>,
-        /// File to write; otherwise the standard output.
-        #[arg(long)]
+        /// File to write, .csv or .xlsx; otherwise the standard output.
+        #[arg(long, visible_alias = "to")]
         out: Option<PathBuf>,
     },
     /// Write the grants of a budget year as the open data file (SCDL "subventions").
@@ -353,6 +355,7 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
                 .await
                 .map(|_| ())
         }
+        Command::Import(args) => return import::command(args, &cli.state).await,
         Command::Export {
             year,
             rows,
