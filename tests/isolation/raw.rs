@@ -148,6 +148,12 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     if method.name() == "DownloadDocument" {
         return Some(format!("{convention}/documents/{ID}"));
     }
+    if method.name() == "EraseBeneficiary" {
+        return Some(format!("{operator}/beneficiaries/{ID}"));
+    }
+    if method.name() == "ReleaseErasedReference" {
+        return Some(operator.to_owned());
+    }
     // What they answer with is no resource.
     if matches!(method.name(), "QueryIndicators" | "ListRenewals") {
         return Some(operator.to_owned());

@@ -31,6 +31,7 @@ use nonrecours_contracts::{
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
         entitlement_service_client::EntitlementServiceClient,
+        erasure_service_client::ErasureServiceClient,
         indicator_service_client::IndicatorServiceClient,
         local_aid_service_client::LocalAidServiceClient, note_service_client::NoteServiceClient,
         push_service_client::PushServiceClient,
@@ -147,6 +148,7 @@ clients! {
     push: PushServiceClient on followup;
     indicators: IndicatorServiceClient on followup;
     renewals: RenewalServiceClient on followup;
+    erasures: ErasureServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;

@@ -180,6 +180,8 @@ fn owner(name: &str) -> Result<Option<OperatorId>, Failure> {
 }
 
 fn wire(recorded: Recorded) -> Change {
+    // A resource has a name, so nothing is encoded as no bytes: what the change showed has been erased.
+    let shows = !recorded.snapshot.is_empty();
     Change {
         label_fr: change_label(&recorded.kind)
             .unwrap_or(&recorded.kind)
@@ -191,7 +193,7 @@ fn wire(recorded: Recorded) -> Change {
         occur_time: Some(to_timestamp(recorded.occur_time)),
         actor: recorded.actor,
         traceparent: recorded.traceparent,
-        snapshot: Some(Any {
+        snapshot: shows.then_some(Any {
             type_url: recorded.type_url,
             value: recorded.snapshot,
         }),

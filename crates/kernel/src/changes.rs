@@ -106,6 +106,14 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "renewal_alert.avoided" => "alerte : rupture de droit évitée",
         "renewal_alert.resumed" => "alerte : droit repris après une rupture",
         "renewal_alert.cleared" => "alerte sans objet",
+        "beneficiary.erased" => "personne accompagnée effacée",
+        "entitlement.erased" => "droit effacé avec la personne",
+        "step.erased" => "démarche effacée avec la personne",
+        "note.erased" => "note effacée avec la personne",
+        "referral.erased" | "received_referral.erased" => "orientation effacée avec la personne",
+        "renewal_alert.erased" => "alerte effacée avec la personne",
+        "erasure.recorded" => "effacement enregistré",
+        "erasure.reference_released" => "effacement : référence de nouveau utilisable",
         _ => return None,
     })
 }

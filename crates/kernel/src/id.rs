@@ -254,6 +254,8 @@ kinds! {
     Session => SessionId,
     /// Kind of an alert about a renewal (alerte de renouvellement).
     RenewalAlert => RenewalAlertId,
+    /// Kind of the erasure of a person (effacement).
+    Erasure => ErasureId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
     /// Kind of a slip of orders (bordereau de mandats).

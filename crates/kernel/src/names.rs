@@ -490,3 +490,13 @@ resource_name! {
     parent OperatorName { operator }
     has operator: Operator
 }
+
+resource_name! {
+    /// That a person was erased.
+    ErasureName = "operators/{operator}/erasures/{erasure}" {
+        operator: Operator in "operators",
+        erasure: Erasure in "erasures"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}

@@ -38,8 +38,9 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_) => Self::Unavailable(error),
             sqlx::Error::Database(database) => match database.code().as_deref() {
-                // serialization_failure, deadlock_detected, lock_not_available
-                Some("40001" | "40P01" | "55P03") => Self::Conflict(error),
+                // serialization_failure, deadlock_detected, lock_not_available; foreign_key_violation, since what a row
+                // refers to has been read: it was removed meanwhile
+                Some("40001" | "40P01" | "55P03" | "23503") => Self::Conflict(error),
                 Some("23505") => Self::Duplicate {
                     constraint: database.constraint().unwrap_or_default().to_owned(),
                 },

@@ -74,6 +74,7 @@ mod tests {
     use crate::{
         beneficiary::domain::{AgeBand, ClosingReason, JourneyState},
         entitlement::domain::{AmountKind, AmountUnit, EntitlementState, SupportMode},
+        erasure::domain::ErasureReason,
         indicator::table::{Audience, Breakdown, Grain},
         referral::domain::ReferralState,
         renewal::domain::RenewalAlertState,
@@ -113,6 +114,7 @@ mod tests {
             Grain: "GRAIN_",
             Audience: "AUDIENCE_",
             RenewalAlertState: "RENEWAL_ALERT_STATE_",
+            ErasureReason: "ERASURE_REASON_",
         }
     }
 }

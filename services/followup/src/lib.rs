@@ -6,6 +6,7 @@ mod codes;
 mod config;
 pub mod convention;
 pub mod entitlement;
+pub mod erasure;
 pub mod error;
 pub mod follow;
 pub mod identity;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     beneficiary::rpc::Beneficiaries,
     entitlement::rpc::Entitlements,
+    erasure::rpc::Erasures,
     identity::rotation,
     identity::rpc::Identities,
     indicator::rpc::IndicatorReads,
@@ -105,6 +107,7 @@ pub async fn serve(
             .add(ReceivedReferrals::server(db.clone(), vault.clone()))
             .add(Identities::server(db.clone(), vault.clone()))
             .add(Renewals::server(db.clone()))
+            .add(Erasures::server(db.clone(), ids.clone(), vault.clone()))
             .add(Pushes::server(db, ids, vault, shutdown))
     })
     .await

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::store::{self, Pseudonyms};
 use crate::{
     SERVICE,
+    erasure::tombstone,
     error::Error,
     vault::{
         KeyRing, Vault,
@@ -84,8 +85,9 @@ async fn rewrap(db: &Db, ring: &KeyRing) -> Result<usize, Error> {
         *wrapped = ring.wrap(person, &ring.unwrap(person, wrapped)?)?;
     }
     keys::rewrap(&mut tx, &batch).await?;
+    let of_erasures = tombstone::rewrap(&mut tx, ring, BATCH).await?;
     tx.commit().await?;
-    Ok(batch.len())
+    Ok(batch.len() + of_erasures)
 }
 
 async fn pseudonymise(db: &Db, ring: &KeyRing, key_id: &str) -> Result<usize, Error> {

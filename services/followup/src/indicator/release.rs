@@ -68,50 +68,14 @@ pub async fn release_due(
              FROM indicator_rollup
              WHERE month >= $1 AND month < $2 AND persons_spotted + entitlements_followed + sessions_held > 0
              ),
-             -- Records by person: those that are, or were, there when their own quarter was released.
-             held AS (
-                 SELECT known.pseudonym, person.operator_id, person.beneficiary_id,
-                        min(date_trunc('month', person.spotted_date::timestamp)::date)
-                            OVER (PARTITION BY known.pseudonym) AS first_month,
-                        count(*) OVER (PARTITION BY known.pseudonym) AS records
-                 FROM pseudonym AS known
-                 JOIN beneficiary AS person USING (operator_id, beneficiary_id)
-                 LEFT JOIN indicator_release_quarter AS past
-                        ON past.budget_year = extract(year FROM person.spotted_date)
-                       AND past.quarter = extract(quarter FROM person.spotted_date)
-                 WHERE known.key_id = $3 AND (past.release_time IS NULL OR person.create_time <= past.release_time)
-             ),
-             part AS (
-                 SELECT held.pseudonym, held.first_month, counted.*
-                 FROM held
-                 JOIN indicator_contribution AS counted
-                   ON counted.operator_id = held.operator_id AND counted.subject_id = held.beneficiary_id
-                 WHERE held.records > 1
-             ),
+             -- What records of one person make of their sum: those there are, and those that were erased meanwhile.
              moved AS (
-                 -- A person once, in the first month, as far as the furthest of their records.
-                 SELECT dimension, code, first_month AS month,
-                        max(persons_spotted) AS persons_spotted, max(persons_informed) AS persons_informed,
-                        max(persons_oriented) AS persons_oriented, max(persons_supported) AS persons_supported,
-                        0 AS persons_followed, 0 AS persons_opened, 0 AS persons_decided, 0 AS persons_in_autonomy,
-                        0 AS persons_on_behalf, 0 AS persons_avoiding, 0 AS persons_notified, 0 AS persons_estimated,
-                        0 AS notified_squares, 0 AS estimated_squares
-                 FROM part GROUP BY pseudonym, first_month, dimension, code
+                 SELECT * FROM indicator_shared($3, NULL, NULL, NULL)
                  UNION ALL
-                 -- Behind the rights of a month, each person once, with all of their amounts.
-                 SELECT dimension, code, month,
-                        0, 0, 0, 0, max(persons_followed), max(persons_opened), max(persons_decided),
-                        max(persons_in_autonomy), max(persons_on_behalf), max(persons_avoiding),
-                        max(persons_notified), max(persons_estimated), sum(amount_notified) * sum(amount_notified),
-                        sum(amount_estimated) * sum(amount_estimated)
-                 FROM part GROUP BY pseudonym, month, dimension, code
-                 UNION ALL
-                 SELECT dimension, code, month,
-                        -persons_spotted, -persons_informed, -persons_oriented, -persons_supported, -persons_followed,
-                        -persons_opened, -persons_decided, -persons_in_autonomy, -persons_on_behalf,
-                        -persons_avoiding, -persons_notified, -persons_estimated, -notified_squares,
-                        -estimated_squares
-                 FROM part
+                 SELECT dimension, code, month, persons_spotted, persons_informed, persons_oriented, persons_supported,
+                        persons_followed, persons_opened, persons_decided, persons_in_autonomy, persons_on_behalf,
+                        persons_avoiding, persons_notified, persons_estimated, notified_squares, estimated_squares
+                 FROM indicator_residue_shared
              )
              INSERT INTO indicator_release_shared
                  (dimension, code, month,

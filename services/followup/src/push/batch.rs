@@ -13,7 +13,10 @@ use super::{
     plan::Outcome,
     read::{Batch, local_codes},
 };
-use crate::{convention, error::Error, indicator::rollup::Keeper, local_aid, vault::KeyRing};
+use crate::{
+    convention, erasure::tombstone, error::Error, indicator::rollup::Keeper, local_aid,
+    vault::KeyRing,
+};
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
@@ -86,6 +89,9 @@ async fn store_once(
     let referred = batch.persons_referred_to();
     let stored = writing.find(sent.chain(referred)).await?;
     let mut persons = Known::stored(&stored, person_id);
+    let missing = batch.persons_missing(&stored);
+    let erased = tombstone::among(&mut writing.tx, ring, operator, missing).await?;
+    batch.refuse_erased(&erased);
     batch
         .identities
         .compare(

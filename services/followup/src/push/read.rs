@@ -1,6 +1,6 @@
 //! From the records of a batch to candidates: pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use nonrecours_contracts::followup::{Record as Wire, record::Content as WireContent};
 use nonrecours_kernel::{Invalid, Violation};
@@ -10,10 +10,11 @@ use super::known::{Pending, PendingStep, person};
 use crate::{
     beneficiary::{self, domain::Beneficiary},
     entitlement::{self, domain::Entitlement},
+    erasure::domain::beneficiary_erased,
     identity::{self, domain::Identity},
     local_aid::domain::{PREFIX, Rights},
     note::{self, domain::Note},
-    record::{Candidate, Faults, Reference},
+    record::{About, Candidate, Faults, Record, Reference},
     session::{self, domain::Session},
     step::{self, domain::Step},
 };
@@ -95,6 +96,39 @@ impl Batch {
         let steps = self.steps.iter().map(|pending| &pending.step.person);
         let notes = self.notes.iter().map(|pending| &pending.person);
         claims.chain(steps).chain(notes).flatten()
+    }
+
+    /// The references of persons, sent or referred to, under which nobody is stored.
+    pub fn persons_missing(&self, stored: &[Record<Beneficiary>]) -> HashSet<&Reference> {
+        let stored: HashSet<&Reference> = stored.iter().map(|record| &record.reference).collect();
+        let sent = self
+            .beneficiaries
+            .iter()
+            .filter_map(|candidate| candidate.reference.as_ref());
+        sent.chain(self.persons_referred_to())
+            .filter(|reference| !stored.contains(reference))
+            .collect()
+    }
+
+    /// Refuses the persons who were erased, and whatever is about one of them.
+    pub fn refuse_erased(&mut self, erased: &HashSet<Reference>) {
+        if erased.is_empty() {
+            return;
+        }
+        for candidate in &mut self.beneficiaries {
+            let reference = candidate.reference.as_ref();
+            if reference.is_some_and(|reference| erased.contains(reference)) {
+                candidate
+                    .faults
+                    .refuse("external_reference", beneficiary_erased());
+            }
+        }
+        refuse_about(erased, self.claims.iter_mut());
+        refuse_about(
+            erased,
+            self.steps.iter_mut().map(|pending| &mut pending.step),
+        );
+        refuse_about(erased, self.notes.iter_mut());
     }
 
     fn sort(
@@ -194,6 +228,18 @@ impl Batch {
                     faults,
                 });
             }
+        }
+    }
+}
+
+fn refuse_about<'a, C: About + 'a>(
+    erased: &HashSet<Reference>,
+    records: impl Iterator<Item = &'a mut Pending<C>>,
+) {
+    for pending in records {
+        let person = pending.person.as_ref();
+        if person.is_some_and(|person| erased.contains(person)) {
+            pending.faults.refuse(C::PERSON_FIELD, beneficiary_erased());
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use tracing::warn;
 
 pub use ring::{KeyRing, RingError};
-pub use seal::{Label, PersonKey, SealError};
+pub use seal::{ErasureKey, Label, PersonKey, SealError};
 
 /// The key ring as its file last told it. Clones share it.
 #[derive(Clone)]

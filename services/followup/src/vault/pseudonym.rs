@@ -77,11 +77,16 @@ impl KeyRing {
 }
 
 fn pseudonym(key: &[u8; KEY_BYTES], traits: &Traits) -> Pseudonym {
+    mac(key, traits.0.as_bytes())
+}
+
+/// HMAC-SHA-256.
+pub(super) fn mac(key: &[u8; KEY_BYTES], text: &[u8]) -> [u8; 32] {
     // HMAC fills a shorter key up with zeros (RFC 2104).
     let mut block = Zeroizing::new([0; 64]);
     block[..KEY_BYTES].copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new((&*block).into());
-    mac.update(traits.0.as_bytes());
+    mac.update(text);
     mac.finalize().into_bytes().into()
 }
 

@@ -7,12 +7,15 @@ use aes_gcm_siv::{
     Aes256GcmSiv, KeyInit as _,
     aead::{Aead as _, Payload},
 };
-use nonrecours_kernel::BeneficiaryName;
+use nonrecours_kernel::{BeneficiaryId, BeneficiaryName, OperatorId};
 use rand::{TryRngCore as _, rngs::OsRng};
 use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
 use uuid::Uuid;
 
-use super::ring::{KEY_BYTES, KeyRing, NamedKey};
+use super::{
+    pseudonym::mac,
+    ring::{KEY_BYTES, KeyRing, NamedKey},
+};
 
 /// The only format so far.
 const FORMAT: u8 = 1;
@@ -41,6 +44,8 @@ pub enum Label {
     Identity,
     /// What a note says.
     Note,
+    /// The key of an operator's digests of erased references.
+    ErasureKey,
 }
 
 impl Label {
@@ -49,6 +54,7 @@ impl Label {
             Self::PersonKey => "person_key",
             Self::Identity => "identity",
             Self::Note => "note",
+            Self::ErasureKey => "erasure_key",
         }
     }
 
@@ -116,11 +122,54 @@ impl PersonKey {
     }
 }
 
+/// The key of an operator's digests of references that lead to nobody any more. Never printed.
+pub struct ErasureKey(PersonKey);
+
+impl ErasureKey {
+    /// A new one, from the system's randomness.
+    pub fn generate() -> Result<Self, SealError> {
+        PersonKey::generate().map(Self)
+    }
+
+    /// Digest of a reference: tells nothing of it without the key.
+    pub fn digest(&self, reference: &str) -> [u8; 32] {
+        mac(self.0.0.expose_secret(), reference.as_bytes())
+    }
+}
+
 impl KeyRing {
     /// Wraps a person's key under the newest key.
     pub fn wrap(&self, person: &BeneficiaryName, key: &PersonKey) -> Result<Wrapped, SealError> {
+        self.wrap_as(Label::PersonKey, person, key)
+    }
+
+    /// Wraps an operator's erasure key under the newest key.
+    pub fn wrap_erasure_key(
+        &self,
+        operator: OperatorId,
+        key: &ErasureKey,
+    ) -> Result<Wrapped, SealError> {
+        self.wrap_as(Label::ErasureKey, &nobody_of(operator), &key.0)
+    }
+
+    /// Unwraps it again, under whichever key wraps it.
+    pub fn unwrap_erasure_key(
+        &self,
+        operator: OperatorId,
+        wrapped: &Wrapped,
+    ) -> Result<ErasureKey, SealError> {
+        self.unwrap_as(Label::ErasureKey, &nobody_of(operator), wrapped)
+            .map(ErasureKey)
+    }
+
+    fn wrap_as(
+        &self,
+        label: Label,
+        person: &BeneficiaryName,
+        key: &PersonKey,
+    ) -> Result<Wrapped, SealError> {
         let NamedKey { id, .. } = self.wrapping();
-        let binding = Label::PersonKey.binding(person, person.beneficiary.uuid(), id);
+        let binding = label.binding(person, person.beneficiary.uuid(), id);
         let bytes = seal(self.wrapping().bytes(), &binding, key.0.expose_secret())?;
         Ok(Wrapped {
             key_id: id.clone(),
@@ -134,12 +183,29 @@ impl KeyRing {
         person: &BeneficiaryName,
         wrapped: &Wrapped,
     ) -> Result<PersonKey, SealError> {
+        self.unwrap_as(Label::PersonKey, person, wrapped)
+    }
+
+    fn unwrap_as(
+        &self,
+        label: Label,
+        person: &BeneficiaryName,
+        wrapped: &Wrapped,
+    ) -> Result<PersonKey, SealError> {
         let key = self.unwrapping(&wrapped.key_id)?;
-        let binding = Label::PersonKey.binding(person, person.beneficiary.uuid(), &wrapped.key_id);
+        let binding = label.binding(person, person.beneficiary.uuid(), &wrapped.key_id);
         let opened = open(key.bytes(), &binding, &wrapped.bytes)?;
         let bytes =
             <[u8; KEY_BYTES]>::try_from(opened.as_slice()).map_err(|_| SealError::Altered)?;
         Ok(PersonKey(SecretBox::new(Box::new(bytes))))
+    }
+}
+
+/// What is an operator's own is bound to no person.
+fn nobody_of(operator: OperatorId) -> BeneficiaryName {
+    BeneficiaryName {
+        operator,
+        beneficiary: BeneficiaryId::from_uuid(Uuid::nil()),
     }
 }
 
@@ -182,7 +248,6 @@ fn open(
 
 #[cfg(test)]
 mod tests {
-    use nonrecours_kernel::{BeneficiaryId, OperatorId};
     use proptest::prelude::*;
     use secrecy::SecretString;
 
@@ -261,6 +326,30 @@ mod tests {
         // Another key under the same id.
         assert!(matches!(
             self::ring().unwrap(&own, &wrapped),
+            Err(SealError::Altered)
+        ));
+    }
+
+    #[test]
+    fn an_erased_reference_is_digested_under_its_operators_key_alone() {
+        let ring = ring();
+        let (one, other) = (person(1, 0).operator, person(2, 0).operator);
+        let key = ErasureKey::generate().unwrap();
+        let wrapped = ring.wrap_erasure_key(one, &key).unwrap();
+        let again = ring.unwrap_erasure_key(one, &wrapped).unwrap();
+        assert_eq!(again.digest("B1"), key.digest("B1"));
+        assert_ne!(again.digest("B1"), key.digest("B2"));
+        assert_ne!(
+            ErasureKey::generate().unwrap().digest("B1"),
+            key.digest("B1")
+        );
+        assert!(matches!(
+            ring.unwrap_erasure_key(other, &wrapped),
+            Err(SealError::Altered)
+        ));
+        // Nor is it anybody's key.
+        assert!(matches!(
+            ring.unwrap(&nobody_of(one), &wrapped),
             Err(SealError::Altered)
         ));
     }

@@ -448,6 +448,7 @@ async fn each_fault_is_told_by_field_and_reason() {
     // Those that need a stored record or a stream are shown to be given elsewhere.
     let elsewhere = [
         "CONVENTION_NOT_IN_FORCE",
+        "BENEFICIARY_ERASED",
         "TRANSITION_ILLEGAL",
         "OTHER_CONVENTION",
         "ENTITLEMENT_OF_ANOTHER",

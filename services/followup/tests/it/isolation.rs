@@ -238,6 +238,6 @@ async fn the_database_refuses_rows_of_others_and_deletions() {
     assert_eq!(code(as_stranger(insert).await.unwrap_err()), "42501");
     let update = "UPDATE beneficiary SET version = 9 WHERE operator_id = $1";
     assert_eq!(as_stranger(update).await.unwrap().rows_affected(), 0);
-    let delete = "DELETE FROM beneficiary WHERE operator_id = $1";
+    let delete = "DELETE FROM session WHERE operator_id = $1";
     assert_eq!(code(as_stranger(delete).await.unwrap_err()), "42501");
 }

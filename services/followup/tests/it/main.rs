@@ -6,6 +6,7 @@
     reason = "a helper that cannot go on fails its test"
 )]
 
+mod erasure;
 mod faults;
 mod follow;
 mod identity;
@@ -22,6 +23,7 @@ mod reads;
 mod referrals;
 mod renewals;
 mod rollup;
+mod shared;
 mod steps;
 mod stream;
 mod support;

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nonrecours_contracts::followup::{
-    AmountKind, ClosingReason, EntitlementState, Figures, GetIndicatorsRequest, JourneyState,
-    Record, SupportMode, indicator_service_client::IndicatorServiceClient,
+    AmountKind, ClosingReason, EntitlementState, ErasureReason, Figures, GetIndicatorsRequest,
+    JourneyState, Record, SupportMode, erasure_service_client::ErasureServiceClient,
+    indicator_service_client::IndicatorServiceClient,
 };
 use nonrecours_followup::MIGRATOR;
 use nonrecours_kernel::{ConventionName, Money};
@@ -18,7 +19,7 @@ use rust_decimal::Decimal;
 use sqlx::{PgPool, Row as _, migrate::Migrator};
 use tonic::Code;
 
-use crate::support::*;
+use crate::{erasure::erase_request, support::*};
 
 const COMMUNES: [&str; 3] = ["62263", "62041", "75056"];
 const PUBLICS: [&[&str]; 3] = [&["SENIOR"], &["SENIOR", "HABITANT"], &["DEMANDEUR_EMPLOI"]];
@@ -39,23 +40,38 @@ const CLAIMS: [EntitlementState; 4] = [
 /// Every difference between the roll-ups and what the records count for, as the contract says it: none, unless something
 /// is wrong.
 const DIFFERENCES: &str = "
-    WITH plain AS (
+    WITH there AS (
         SELECT operator_id, convention_id, commune_code AS code, date_trunc('month', spotted_date::timestamp)::date AS month,
                count(*) AS spotted, count(*) FILTER (WHERE state = 'ORIENTED') AS oriented,
                count(*) FILTER (WHERE state IN ('IN_SUPPORT', 'CLOSED')
                                    OR beneficiary_id IN (SELECT beneficiary_id FROM entitlement)) AS supported
         FROM beneficiary GROUP BY 1, 2, 3, 4
+        UNION ALL
+        SELECT operator_id, convention_id, code, month, persons_spotted, persons_oriented, persons_supported
+        FROM indicator_residue WHERE dimension = 'COMMUNE'
+    ), plain AS (
+        SELECT operator_id, convention_id, code, month, sum(spotted), sum(oriented), sum(supported)
+        FROM there GROUP BY 1, 2, 3, 4
     ), kept AS (
         SELECT operator_id, convention_id, code, month, persons_spotted, persons_oriented, persons_supported
         FROM indicator_rollup WHERE dimension = 'COMMUNE' AND persons_spotted <> 0
-    ), plain_claims AS (
-        SELECT claim.operator_id, claim.convention_id, right_code,
-               date_trunc('month', spotted_date::timestamp)::date AS month, count(DISTINCT beneficiary_id), count(*),
-               count(*) FILTER (WHERE support_mode = 'ON_BEHALF'), count(decided_date - filed_date),
-               coalesce(sum(decided_date - filed_date), 0),
+    ), claims_there AS (
+        SELECT claim.operator_id, claim.convention_id, right_code AS code,
+               date_trunc('month', spotted_date::timestamp)::date AS month, count(DISTINCT beneficiary_id) AS persons,
+               count(*) AS claims, count(*) FILTER (WHERE support_mode = 'ON_BEHALF') AS on_behalf,
+               count(decided_date - filed_date) AS decided, coalesce(sum(decided_date - filed_date), 0) AS days,
                coalesce(sum(amount * CASE amount_unit WHEN 'MONTHLY' THEN 12 ELSE 1 END)
                         FILTER (WHERE amount_kind = 'ESTIMATED' AND claim.state IN ('IDENTIFIED', 'FILED', 'APPEALED')), 0)
+                   AS estimated
         FROM entitlement AS claim JOIN beneficiary USING (operator_id, beneficiary_id) GROUP BY 1, 2, 3, 4
+        UNION ALL
+        SELECT operator_id, convention_id, code, month, persons_followed, entitlements_followed, on_behalf,
+               entitlements_decided, decision_days, amount_estimated
+        FROM indicator_residue WHERE dimension = 'RIGHT'
+    ), plain_claims (operator_id, convention_id, code, month, persons, claims, on_behalf, decided, days, estimated) AS (
+        SELECT operator_id, convention_id, code, month, sum(persons), sum(claims), sum(on_behalf), sum(decided), sum(days),
+               sum(estimated)
+        FROM claims_there GROUP BY 1, 2, 3, 4
     ), kept_claims AS (
         SELECT operator_id, convention_id, code, month, persons_followed, entitlements_followed, on_behalf,
                entitlements_decided, decision_days, amount_estimated
@@ -79,17 +95,26 @@ const DIFFERENCES: &str = "
          + (SELECT count(*) FROM (TABLE counted EXCEPT TABLE rolled) AS a)
          + (SELECT count(*) FROM (TABLE rolled EXCEPT TABLE counted) AS b)";
 
-async fn differences(owner: &PgPool) -> i64 {
+pub async fn differences(owner: &PgPool) -> i64 {
     sqlx::query_scalar(DIFFERENCES)
         .fetch_one(owner)
         .await
         .unwrap()
 }
 
-/// Figures of all persons of a convention, by plain SQL over its records.
+/// Figures of all persons of a convention, by plain SQL over its records and what erased ones have left.
 async fn plain(owner: &PgPool, convention: &ConventionName) -> Figures {
     let row = sqlx::query(
-        "SELECT count(*) AS spotted, count(*) FILTER (WHERE state <> 'SPOTTED') AS informed,
+        "WITH left_over AS (
+             SELECT coalesce(sum(persons_spotted), 0)::bigint AS spotted,
+                    coalesce(sum(persons_informed), 0)::bigint AS informed,
+                    coalesce(sum(persons_oriented), 0)::bigint AS oriented,
+                    coalesce(sum(persons_supported), 0)::bigint AS supported,
+                    coalesce(sum(entitlements_followed), 0)::bigint AS followed,
+                    coalesce(sum(amount_estimated), 0) AS estimated
+             FROM indicator_residue WHERE convention_id = $1 AND dimension = 'TOTAL'
+         ), there AS (
+         SELECT count(*) AS spotted, count(*) FILTER (WHERE state <> 'SPOTTED') AS informed,
                 count(*) FILTER (WHERE state = 'ORIENTED') AS oriented,
                 count(*) FILTER (WHERE state = 'IN_SUPPORT' OR closing_reason = 'RIGHTS_OPENED' OR EXISTS (
                     SELECT FROM entitlement WHERE entitlement.beneficiary_id = beneficiary.beneficiary_id)) AS supported,
@@ -97,7 +122,12 @@ async fn plain(owner: &PgPool, convention: &ConventionName) -> Figures {
                 (SELECT coalesce(sum(amount * CASE amount_unit WHEN 'MONTHLY' THEN 12 ELSE 1 END), 0) FROM entitlement
                  WHERE convention_id = $1 AND amount_kind = 'ESTIMATED'
                    AND state NOT IN ('OPENED', 'REFUSED', 'CONFIRMED_REFUSAL')) AS estimated
-         FROM beneficiary WHERE convention_id = $1",
+         FROM beneficiary WHERE convention_id = $1
+         )
+         SELECT there.spotted + left_over.spotted AS spotted, there.informed + left_over.informed AS informed,
+                there.oriented + left_over.oriented AS oriented, there.supported + left_over.supported AS supported,
+                there.followed + left_over.followed AS followed, there.estimated + left_over.estimated AS estimated
+         FROM there, left_over",
     )
     .bind(convention.convention.uuid())
     .fetch_one(owner)
@@ -139,11 +169,13 @@ enum Op {
         commune: usize,
         met: i32,
     },
+    /// Not pushed: the person of that reference is erased, if there is one, after the batch.
+    Erase { reference: u8, mistake: bool },
 }
 
 impl Op {
-    fn record(&self) -> Record {
-        match self.clone() {
+    fn record(&self) -> Option<Record> {
+        let record = match self.clone() {
             Self::Person {
                 reference,
                 commune,
@@ -195,7 +227,9 @@ impl Op {
                 session.commune_code = COMMUNES[commune].to_owned();
                 session.persons_met = met;
             }),
-        }
+            Self::Erase { .. } => return None,
+        };
+        Some(record)
     }
 }
 
@@ -231,18 +265,54 @@ fn ops() -> impl Strategy<Value = Op> {
             commune,
             met,
         });
-    prop_oneof![3 => person, 4 => right, 1 => session]
+    let erase =
+        (0..5_u8, any::<bool>()).prop_map(|(reference, mistake)| Op::Erase { reference, mistake });
+    prop_oneof![6 => person, 8 => right, 2 => session, 1 => erase]
 }
 
 /// Pushes batches, again while other streams are in the way.
 async fn push(suite: &Suite, convention: &ConventionName, batches: &[Vec<Op>]) {
     for batch in batches {
-        let records = || batch.iter().map(Op::record).collect();
-        loop {
+        let records = || -> Vec<Record> { batch.iter().filter_map(Op::record).collect() };
+        while !records().is_empty() {
             match suite.push_under(convention, vec![records()]).await {
                 Ok(_) => break,
                 Err(status) => assert_eq!(status.code(), Code::Aborted, "{status:?}"),
             }
+        }
+        for op in batch {
+            if let Op::Erase { reference, mistake } = op {
+                let reason = match mistake {
+                    true => ErasureReason::Mistake,
+                    false => ErasureReason::Retention,
+                };
+                erase(suite, convention, &format!("B{reference}"), reason).await;
+            }
+        }
+    }
+}
+
+/// Erases the person of a reference, unless there is none; again while streams are in the way.
+async fn erase(suite: &Suite, convention: &ConventionName, reference: &str, reason: ErasureReason) {
+    let person: Option<uuid::Uuid> = sqlx::query_scalar(
+        "SELECT beneficiary_id FROM beneficiary WHERE operator_id = $1 AND external_reference = $2",
+    )
+    .bind(convention.operator.uuid())
+    .bind(reference)
+    .fetch_optional(&suite.owner)
+    .await
+    .unwrap();
+    let Some(person) = person else { return };
+    let name = format!("{}/beneficiaries/{person}", convention.parent());
+    let token = suite.tokens.manager(convention.operator);
+    let mut client = ErasureServiceClient::new(suite.serving.channel(token));
+    loop {
+        let request = erase_request(&name, reason);
+        match client.erase_beneficiary(request).await {
+            Ok(_) => return,
+            // The other stream has erased the same person.
+            Err(status) if status.code() == Code::NotFound => return,
+            Err(status) => assert_eq!(status.code(), Code::Aborted, "{status:?}"),
         }
     }
 }

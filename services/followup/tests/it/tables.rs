@@ -10,7 +10,7 @@ use attacker::Field;
 use nonrecours_contracts::followup::{
     AmountKind, Audience, Breakdown, Count, EntitlementState, Grain, IndicatorRow, JourneyState,
     QueryIndicatorsRequest, QueryIndicatorsResponse, Record, SupportMode, amount, count,
-    indicator_service_client::IndicatorServiceClient, record::Content,
+    indicator_service_client::IndicatorServiceClient,
 };
 use nonrecours_followup::indicator::release::release_due;
 use nonrecours_kernel::ConventionName;
@@ -24,9 +24,9 @@ use tonic::{Code, Status};
 use crate::support::*;
 
 /// After the lag of the third quarter of 2025.
-const RELEASED: time::OffsetDateTime = datetime!(2025-10-16 06:00 +2);
+pub const RELEASED: time::OffsetDateTime = datetime!(2025-10-16 06:00 +2);
 
-fn request(parent: &str, breakdown: Breakdown, grain: Grain) -> QueryIndicatorsRequest {
+pub fn request(parent: &str, breakdown: Breakdown, grain: Grain) -> QueryIndicatorsRequest {
     QueryIndicatorsRequest {
         parent: parent.to_owned(),
         year: 2025,
@@ -36,7 +36,7 @@ fn request(parent: &str, breakdown: Breakdown, grain: Grain) -> QueryIndicatorsR
     }
 }
 
-async fn ask(
+pub async fn ask(
     suite: &Suite,
     token: String,
     request: QueryIndicatorsRequest,
@@ -45,7 +45,7 @@ async fn ask(
     Ok(client.query_indicators(request).await?.into_inner())
 }
 
-async fn programme(
+pub async fn programme(
     suite: &Suite,
     breakdown: Breakdown,
     grain: Grain,
@@ -59,7 +59,7 @@ async fn programme(
 }
 
 /// Persons of a commune, spotted in one month of 2025.
-fn persons(prefix: &str, commune: &str, month: i32, number: usize) -> Vec<Record> {
+pub fn persons(prefix: &str, commune: &str, month: i32, number: usize) -> Vec<Record> {
     (0..number)
         .map(|index| {
             person_with(&format!("{prefix}{commune}-{month}-{index}"), |person| {
@@ -71,7 +71,7 @@ fn persons(prefix: &str, commune: &str, month: i32, number: usize) -> Vec<Record
 }
 
 /// `Some(None)`: withheld.
-fn told(count: &Option<Count>) -> Option<Option<i64>> {
+pub fn told(count: &Option<Count>) -> Option<Option<i64>> {
     match count.as_ref()?.figure.as_ref()? {
         count::Figure::Value(value) => Some(Some(*value)),
         count::Figure::Withheld(withheld) => {
@@ -86,7 +86,7 @@ fn by_code(table: &QueryIndicatorsResponse) -> BTreeMap<&str, &IndicatorRow> {
     rows.collect()
 }
 
-async fn release(suite: &Suite) -> usize {
+pub async fn release(suite: &Suite) -> usize {
     let ring = suite.vault.ring();
     release_due(&suite.db, ring.counts_with(), "followup")
         .await
@@ -541,100 +541,4 @@ fn an_officer_who_asks_everything_learns_no_small_figure() {
         })
     });
     result.unwrap();
-}
-
-/// A person spotted in a month of 2025, known by name.
-fn named(reference: &str, name: &str, month: i32) -> Record {
-    let mut record = known(reference, |identity| identity.birth_name = name.to_owned());
-    if let Some(Content::Beneficiary(person)) = &mut record.content {
-        person.spotted_date = date(2025, month, 5);
-    }
-    record
-}
-
-#[tokio::test]
-async fn a_person_of_two_operators_counts_once_in_the_programme_and_once_in_each() {
-    let suite = Suite::start().await;
-    let other = convention_name(2, 1);
-    suite.learn(other, 1, true).await;
-    let push_other = async |records: Vec<Record>| {
-        let answers = suite.push_under(&other, vec![records]).await.unwrap();
-        assert_eq!(answers[0].rejected, 0, "{:?}", answers[0].results);
-    };
-    let names = ["Alix", "Bose", "Cau", "Denis", "Evrard", "Flament"];
-    let both = |prefix: &str, month| -> Vec<Record> {
-        let names = names.into_iter();
-        names
-            .map(|name| named(&format!("{prefix}{name}"), name, month))
-            .collect()
-    };
-    let opened = |reference: &str, of: &str| {
-        right_with(reference, of, |right| {
-            right.state = EntitlementState::Opened.into();
-            right.amount_kind = AmountKind::Notified.into();
-            right.decided_date = date(2025, 10, 3);
-        })
-    };
-    // Six persons of both, and one more, in the same month; the others of one alone, and of unknown name.
-    let mut records = persons("A", "62263", 8, 30);
-    records.extend(persons("A", "62263", 9, 15));
-    records.extend(both("A", 8));
-    records.extend([named("AG", "Gense", 8), opened("EG", "AG")]);
-    assert_eq!(suite.push(records).await.rejected, 0);
-    let mut records = persons("B", "62263", 9, 20);
-    records.extend(persons("B", "62263", 8, 10));
-    records.extend(both("B", 9));
-    records.extend([named("BG", "GENSE", 8), opened("EG", "BG")]);
-    push_other(records).await;
-    suite.clock.set(RELEASED);
-    assert_eq!(release(&suite).await, 3);
-
-    let spotted = |table: &QueryIndicatorsResponse, code: &str, quarter| {
-        let mut rows = table.rows.iter();
-        let row = rows.find(|row| row.code == code && row.quarter == quarter);
-        told(&row.unwrap().persons_spotted)
-    };
-    let table =
-        async |breakdown| programme(&suite, breakdown, Grain::Quarter, Audience::Internal).await;
-    let total = table(Breakdown::Total).await;
-    assert_eq!(spotted(&total, "", 3), Some(Some(82)));
-    let operators = table(Breakdown::Operator).await;
-    for (convention, number) in [(suite.convention, 52), (other, 37)] {
-        let parent = convention.parent().to_string();
-        assert_eq!(spotted(&operators, &parent, 3), Some(Some(number)));
-        let own = ask(
-            &suite,
-            suite.tokens.agent(convention.operator),
-            request(&parent, Breakdown::Total, Grain::Quarter),
-        );
-        assert_eq!(spotted(&own.await.unwrap(), "", 3), Some(Some(number)));
-    }
-    // In the first month, once behind the rights of a month, and their amounts are one person's.
-    let months: Vec<(time::Date, i64, i64, i64, bool)> = sqlx::query_as(
-        "SELECT month, sum(persons_spotted)::bigint, sum(persons_opened)::bigint, sum(entitlements_opened)::bigint,
-                sum(notified_squares) = sum(amount_notified) * sum(amount_notified)
-         FROM indicator_programme WHERE dimension = 'TOTAL' AND month < '2025-10-01' GROUP BY month ORDER BY month",
-    )
-    .fetch_all(&suite.owner)
-    .await
-    .unwrap();
-    assert_eq!(
-        months,
-        [
-            (time::macros::date!(2025 - 08 - 01), 47, 1, 2, true),
-            (time::macros::date!(2025 - 09 - 01), 35, 0, 0, true)
-        ]
-    );
-
-    // Who came too late for the summer's release counts with what comes next; who was in it does not count again.
-    suite.clock.set(datetime!(2025-10-16 06:01 +2));
-    suite.push(vec![named("AH", "Hecquet", 8)]).await;
-    let mut records = persons("C", "62263", 10, 10);
-    records.extend([named("BH", "Hecquet", 10), named("BA2", "Alix", 10)]);
-    push_other(records).await;
-    suite.clock.set(datetime!(2026-01-16 06:00 +1));
-    assert_eq!(release(&suite).await, 1);
-    let total = table(Breakdown::Total).await;
-    assert_eq!(spotted(&total, "", 3), Some(Some(82)));
-    assert_eq!(spotted(&total, "", 4), Some(Some(11)));
 }

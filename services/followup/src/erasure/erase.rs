@@ -1,0 +1,244 @@
+//! The one way by which persons go: whoever decides it, and for whatever reason.
+
+use std::collections::HashMap;
+
+use nonrecours_contracts::followup::{ErasedRecord, ReceivedReferral};
+use nonrecours_kernel::{
+    BeneficiaryId, BeneficiaryName, EntitlementId, EntitlementName, ErasureName, IdSource, NoteId,
+    NoteName, OperatorId, ReceivedReferralName, ReferralId, ReferralName, RenewalAlertId,
+    RenewalAlertName, StepId, StepName,
+};
+use nonrecours_pg::{Change, Entry, Tx};
+use nonrecours_rpc::convert::to_timestamp;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    domain::{Erasure, ErasureReason, Records},
+    residue, store, tombstone, wire,
+};
+use crate::{error::Error, indicator::rollup::Keeper, vault::KeyRing};
+
+pub use store::{Person, lock};
+
+/// Erases persons of an operator, whom the transaction holds ([`lock`]) and which reaches over all operators, since
+/// those that were referred one of them are told. Records of it all; the caller ends the transaction.
+pub async fn erase(
+    tx: &mut Tx,
+    ring: &KeyRing,
+    ids: &IdSource,
+    operator: OperatorId,
+    persons: &[Person],
+    reason: ErasureReason,
+) -> Result<Vec<Erasure>, Error> {
+    if persons.is_empty() {
+        return Ok(Vec::new());
+    }
+    let uuids: Vec<Uuid> = persons.iter().map(|person| person.id.uuid()).collect();
+    let held = store::records_of(tx, operator, &uuids).await?;
+    if reason.counts() {
+        residue::keep(tx, operator, &uuids, ring.counts_with()).await?;
+        store::delete(tx, operator, &uuids).await?;
+    } else {
+        let mut figures = Keeper::new(operator);
+        figures.persons(tx, uuids.iter().copied()).await?;
+        store::delete(tx, operator, &uuids).await?;
+        figures.settle(tx).await?;
+    }
+
+    let gone = Gone::of(operator, persons, &held);
+    store::empty_history(tx, &gone.resources()).await?;
+    store::forget_answers(tx, &gone.ids()).await?;
+
+    let erasures = recorded(tx, ids, operator, persons, &held, reason);
+    store::insert(tx, operator, &erasures).await?;
+    let references: Vec<(&str, Uuid)> = persons
+        .iter()
+        .zip(&erasures)
+        .map(|(person, erasure)| (person.reference.as_str(), erasure.name.erasure.uuid()))
+        .collect();
+    tombstone::set(tx, ring, operator, &references).await?;
+
+    // Why is between the person and the operator that they turned to.
+    let received = gone.received(tx.now());
+    tx.record_all(&received).await?;
+    tx.because(reason.why());
+    let mut entries = gone.own(reason, tx.now());
+    entries.extend(
+        erasures
+            .iter()
+            .map(|erasure| wire::entry("erasure.recorded", erasure)),
+    );
+    tx.record_all(&entries).await?;
+    Ok(erasures)
+}
+
+fn recorded(
+    tx: &Tx,
+    ids: &IdSource,
+    operator: OperatorId,
+    persons: &[Person],
+    held: &[store::Held],
+    reason: ErasureReason,
+) -> Vec<Erasure> {
+    let mut records: HashMap<Uuid, Records> = HashMap::new();
+    for record in held {
+        let counts = records.entry(record.beneficiary).or_default();
+        let count = match record.kind {
+            store::Kind::Entitlement => &mut counts.entitlements,
+            store::Kind::Step => &mut counts.steps,
+            store::Kind::Note => &mut counts.notes,
+            store::Kind::Referral { .. } => &mut counts.referrals,
+            store::Kind::RenewalAlert => continue,
+        };
+        *count += 1;
+    }
+    let erasure = |person: &Person| Erasure {
+        name: ErasureName {
+            operator,
+            erasure: ids.next(),
+        },
+        beneficiary: name_of(operator, person.id),
+        reason,
+        records: records.remove(&person.id.uuid()).unwrap_or_default(),
+        revision: 1,
+        create_time: tx.now(),
+        update_time: tx.now(),
+    };
+    persons.iter().map(erasure).collect()
+}
+
+fn name_of(operator: OperatorId, beneficiary: BeneficiaryId) -> BeneficiaryName {
+    BeneficiaryName {
+        operator,
+        beneficiary,
+    }
+}
+
+/// What went, each by the name and under the operator that the feed knows it by.
+struct Gone(Vec<GoneRecord>);
+
+struct GoneRecord {
+    operator: OperatorId,
+    kind: &'static str,
+    name: String,
+    id: Uuid,
+    revision: i64,
+    /// As its recipient knew it.
+    received: bool,
+}
+
+impl Gone {
+    fn of(operator: OperatorId, persons: &[Person], held: &[store::Held]) -> Self {
+        let mut gone = Vec::with_capacity(persons.len() + held.len());
+        // What hangs on a person goes first.
+        for record in held {
+            let mut add = |operator, kind, name, received| {
+                gone.push(GoneRecord {
+                    operator,
+                    kind,
+                    name,
+                    id: record.id,
+                    revision: record.revision + 1,
+                    received,
+                });
+            };
+            match record.kind {
+                store::Kind::Entitlement => {
+                    let entitlement = EntitlementId::from_uuid(record.id);
+                    let name = EntitlementName {
+                        operator,
+                        entitlement,
+                    };
+                    add(operator, "entitlement.erased", name.to_string(), false);
+                }
+                store::Kind::Step => {
+                    let step = StepId::from_uuid(record.id);
+                    let name = StepName { operator, step };
+                    add(operator, "step.erased", name.to_string(), false);
+                }
+                store::Kind::Note => {
+                    let note = NoteId::from_uuid(record.id);
+                    let name = NoteName { operator, note };
+                    add(operator, "note.erased", name.to_string(), false);
+                }
+                store::Kind::RenewalAlert => {
+                    let renewal_alert = RenewalAlertId::from_uuid(record.id);
+                    let name = RenewalAlertName {
+                        operator,
+                        renewal_alert,
+                    };
+                    add(operator, "renewal_alert.erased", name.to_string(), false);
+                }
+                store::Kind::Referral { recipient } => {
+                    let referral = ReferralId::from_uuid(record.id);
+                    let name = ReferralName { operator, referral };
+                    add(operator, "referral.erased", name.to_string(), false);
+                    if let Some(operator) = recipient {
+                        let name = ReceivedReferralName { operator, referral };
+                        add(operator, "received_referral.erased", name.to_string(), true);
+                    }
+                }
+            }
+        }
+        gone.extend(persons.iter().map(|person| GoneRecord {
+            operator,
+            kind: "beneficiary.erased",
+            name: name_of(operator, person.id).to_string(),
+            id: person.id.uuid(),
+            revision: person.revision + 1,
+            received: false,
+        }));
+        Self(gone)
+    }
+
+    fn resources(&self) -> Vec<(OperatorId, &str)> {
+        self.0
+            .iter()
+            .map(|record| (record.operator, record.name.as_str()))
+            .collect()
+    }
+
+    fn ids(&self) -> Vec<Uuid> {
+        self.0.iter().map(|record| record.id).collect()
+    }
+
+    fn own(&self, reason: ErasureReason, now: OffsetDateTime) -> Vec<Entry> {
+        let own = self.0.iter().filter(|record| !record.received);
+        own.map(|record| {
+            let snapshot = ErasedRecord {
+                name: record.name.clone(),
+                reason: reason.to_wire(),
+                erase_time: Some(to_timestamp(now)),
+            };
+            Entry::new(record.change(), &snapshot)
+        })
+        .collect()
+    }
+
+    fn received(&self, now: OffsetDateTime) -> Vec<Entry> {
+        let received = self.0.iter().filter(|record| record.received);
+        received
+            .map(|record| {
+                let snapshot = ReceivedReferral {
+                    name: record.name.clone(),
+                    revision: record.revision,
+                    update_time: Some(to_timestamp(now)),
+                    ..ReceivedReferral::default()
+                };
+                Entry::new(record.change(), &snapshot)
+            })
+            .collect()
+    }
+}
+
+impl GoneRecord {
+    fn change(&self) -> Change<'_> {
+        Change {
+            kind: self.kind,
+            operator: Some(self.operator),
+            name: &self.name,
+            revision: self.revision,
+        }
+    }
+}

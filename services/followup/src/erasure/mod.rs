@@ -1,0 +1,11 @@
+//! Erasing persons: what was kept of them goes, in backups too once their key is gone; what was counted stays.
+
+pub mod domain;
+mod erase;
+mod residue;
+pub mod rpc;
+pub mod store;
+pub mod tombstone;
+mod wire;
+
+pub use erase::{Person, erase, lock};

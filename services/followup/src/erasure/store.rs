@@ -1,0 +1,381 @@
+//! SQL of erasures.
+
+use nonrecours_kernel::{BeneficiaryId, BeneficiaryName, ErasureId, ErasureName, OperatorId};
+use nonrecours_pg::{Error, Tx};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::domain::{Erasure, ErasureReason, Records};
+use crate::{codes::damaged, record::Reference};
+
+/// A person about to be erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Id of the record.
+    pub id: BeneficiaryId,
+    /// The operator's own reference of it.
+    pub reference: Reference,
+    /// Its revision.
+    pub revision: i64,
+}
+
+/// Holds persons of an operator until the transaction ends, in the order of their ids: nobody writes about them
+/// meanwhile. Those that are not there any more are left out.
+pub async fn lock(
+    tx: &mut Tx,
+    operator: OperatorId,
+    persons: &[BeneficiaryId],
+) -> Result<Vec<Person>, Error> {
+    let persons: Vec<Uuid> = persons.iter().map(|person| person.uuid()).collect();
+    let rows = sqlx::query!(
+        "SELECT beneficiary_id, external_reference, revision FROM beneficiary
+         WHERE operator_id = $1 AND beneficiary_id = ANY($2) ORDER BY beneficiary_id FOR UPDATE",
+        operator.uuid(),
+        &persons
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let persons = rows.into_iter().map(|row| Person {
+        id: BeneficiaryId::from_uuid(row.beneficiary_id),
+        reference: Reference::stored(row.external_reference),
+        revision: row.revision,
+    });
+    Ok(persons.collect())
+}
+
+/// A record that hangs on a person.
+pub struct Held {
+    /// On whom.
+    pub beneficiary: Uuid,
+    /// Its id.
+    pub id: Uuid,
+    /// Its revision.
+    pub revision: i64,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What hangs on a person.
+pub enum Kind {
+    /// A right.
+    Entitlement,
+    /// An act of support.
+    Step,
+    /// A note.
+    Note,
+    /// An alert about one of their rights.
+    RenewalAlert,
+    /// A referral.
+    Referral {
+        /// The operator that received it.
+        recipient: Option<OperatorId>,
+    },
+}
+
+/// Whatever hangs on these persons, in a fixed order.
+pub async fn records_of(
+    tx: &mut Tx,
+    operator: OperatorId,
+    persons: &[Uuid],
+) -> Result<Vec<Held>, Error> {
+    let rows = sqlx::query!(
+        r#"WITH person AS (
+               SELECT operator_id, convention_id, beneficiary_id FROM beneficiary
+               WHERE operator_id = $1 AND beneficiary_id = ANY($2)
+           ), claim AS (
+               SELECT beneficiary_id, entitlement_id, revision FROM person
+               JOIN entitlement USING (operator_id, convention_id, beneficiary_id)
+           )
+           SELECT 1 AS "kind!", beneficiary_id AS "beneficiary_id!", entitlement_id AS "id!", revision AS "revision!",
+                  NULL::uuid AS recipient_id
+           FROM claim
+           UNION ALL
+           SELECT 2, beneficiary_id, step_id, revision, NULL FROM person
+           JOIN step USING (operator_id, convention_id, beneficiary_id)
+           UNION ALL
+           SELECT 3, beneficiary_id, note_id, revision, NULL FROM person
+           JOIN note USING (operator_id, convention_id, beneficiary_id)
+           UNION ALL
+           SELECT 4, claim.beneficiary_id, alert_id, alert.revision, NULL FROM claim
+           JOIN renewal_alert AS alert ON alert.operator_id = $1 AND alert.entitlement_id = claim.entitlement_id
+           UNION ALL
+           SELECT 5, beneficiary_id, referral_id, revision, recipient_id FROM person
+           JOIN referral USING (operator_id, beneficiary_id)
+           ORDER BY 1, 3"#,
+        operator.uuid(),
+        persons
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let kind = match row.kind {
+                1 => Kind::Entitlement,
+                2 => Kind::Step,
+                3 => Kind::Note,
+                4 => Kind::RenewalAlert,
+                _ => Kind::Referral {
+                    recipient: row.recipient_id.map(OperatorId::from_uuid),
+                },
+            };
+            Ok(Held {
+                beneficiary: row.beneficiary_id,
+                id: row.id,
+                revision: row.revision,
+                kind,
+            })
+        })
+        .collect()
+}
+
+/// Removes persons with whatever hangs on them, the keys of what was sealed for them included.
+pub async fn delete(tx: &mut Tx, operator: OperatorId, persons: &[Uuid]) -> Result<(), Error> {
+    // What refers to something goes before it.
+    sqlx::query!(
+        "DELETE FROM note_text WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM note USING beneficiary AS person
+         WHERE person.operator_id = $1 AND person.beneficiary_id = ANY($2) AND note.operator_id = person.operator_id
+           AND note.convention_id = person.convention_id AND note.beneficiary_id = person.beneficiary_id",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM step USING beneficiary AS person
+         WHERE person.operator_id = $1 AND person.beneficiary_id = ANY($2) AND step.operator_id = person.operator_id
+           AND step.convention_id = person.convention_id AND step.beneficiary_id = person.beneficiary_id",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM renewal_alert AS alert USING entitlement AS claim, beneficiary AS person
+         WHERE person.operator_id = $1 AND person.beneficiary_id = ANY($2) AND claim.operator_id = person.operator_id
+           AND claim.convention_id = person.convention_id AND claim.beneficiary_id = person.beneficiary_id
+           AND alert.operator_id = claim.operator_id AND alert.entitlement_id = claim.entitlement_id",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM entitlement AS claim USING beneficiary AS person
+         WHERE person.operator_id = $1 AND person.beneficiary_id = ANY($2) AND claim.operator_id = person.operator_id
+           AND claim.convention_id = person.convention_id AND claim.beneficiary_id = person.beneficiary_id",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM referral WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM pseudonym WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM identity WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM person_key WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM beneficiary WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Empties what the history and the feed show of these resources. That something happened, when and by whom, stays.
+pub async fn empty_history(tx: &mut Tx, resources: &[(OperatorId, &str)]) -> Result<(), Error> {
+    let operators: Vec<Uuid> = resources.iter().map(|(of, _)| of.uuid()).collect();
+    let names: Vec<&str> = resources.iter().map(|(_, name)| *name).collect();
+    sqlx::query!(
+        "UPDATE outbox SET snapshot = '', why = ''
+         FROM UNNEST($1::uuid[], $2::text[]) AS gone (operator_id, resource)
+         WHERE outbox.operator_id = gone.operator_id AND outbox.resource = gone.resource",
+        &operators,
+        &names as &[&str]
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Forgets the answers kept for requests sent again that name one of these resources. A few thousand at most are kept
+/// ([`nonrecours_pg::REPLAY_RETENTION`]): pushes keep none.
+pub async fn forget_answers(tx: &mut Tx, resources: &[Uuid]) -> Result<(), Error> {
+    let ids: Vec<String> = resources.iter().map(Uuid::to_string).collect();
+    sqlx::query!(
+        "DELETE FROM request_replay
+         WHERE EXISTS (SELECT FROM UNNEST($1::text[]) AS gone (id)
+                       WHERE position(convert_to(gone.id, 'UTF8') IN response) > 0)",
+        &ids
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Adds erasures of an operator.
+pub async fn insert(tx: &mut Tx, operator: OperatorId, erasures: &[Erasure]) -> Result<(), Error> {
+    let of = |id: fn(&Erasure) -> Uuid| -> Vec<Uuid> { erasures.iter().map(id).collect() };
+    let count = |count: fn(&Records) -> i32| -> Vec<i32> {
+        erasures
+            .iter()
+            .map(|erasure| count(&erasure.records))
+            .collect()
+    };
+    let reasons: Vec<&str> = erasures
+        .iter()
+        .map(|erasure| erasure.reason.code())
+        .collect();
+    let now = tx.now();
+    sqlx::query!(
+        "INSERT INTO erasure (operator_id, erasure_id, beneficiary_id, reason, entitlements, steps, notes, referrals,
+                              revision, create_time, update_time)
+         SELECT $1, new.id, new.beneficiary, new.reason, new.entitlements, new.steps, new.notes, new.referrals, 1, $2, $2
+         FROM UNNEST($3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::int[], $8::int[], $9::int[])
+              AS new (id, beneficiary, reason, entitlements, steps, notes, referrals)",
+        operator.uuid(),
+        now,
+        &of(|erasure| erasure.name.erasure.uuid()),
+        &of(|erasure| erasure.beneficiary.beneficiary.uuid()),
+        &reasons as &[&str],
+        &count(|records| records.entitlements),
+        &count(|records| records.steps),
+        &count(|records| records.notes),
+        &count(|records| records.referrals)
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// One erasure.
+pub async fn get(tx: &mut Tx, name: &ErasureName) -> Result<Option<Erasure>, Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT * FROM erasure WHERE operator_id = $1 AND erasure_id = $2",
+        name.operator.uuid(),
+        name.erasure.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(Erasure::try_from).transpose()
+}
+
+/// The same, held until the transaction ends.
+pub async fn hold(tx: &mut Tx, name: &ErasureName) -> Result<Option<Erasure>, Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT * FROM erasure WHERE operator_id = $1 AND erasure_id = $2 FOR NO KEY UPDATE",
+        name.operator.uuid(),
+        name.erasure.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(Erasure::try_from).transpose()
+}
+
+/// Erasures of an operator after an id, in the order they were made.
+pub async fn list(
+    tx: &mut Tx,
+    operator: OperatorId,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Erasure>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM erasure WHERE operator_id = $1 AND erasure_id > $2 ORDER BY erasure_id LIMIT $3",
+        operator.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Erasure::try_from).collect()
+}
+
+/// Writes that an erasure has changed.
+pub async fn update(tx: &mut Tx, erasure: &Erasure) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE erasure SET revision = $3, update_time = $4 WHERE operator_id = $1 AND erasure_id = $2",
+        erasure.name.operator.uuid(),
+        erasure.name.erasure.uuid(),
+        erasure.revision,
+        erasure.update_time
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+struct Row {
+    operator_id: Uuid,
+    erasure_id: Uuid,
+    beneficiary_id: Uuid,
+    reason: String,
+    entitlements: i32,
+    steps: i32,
+    notes: i32,
+    referrals: i32,
+    revision: i64,
+    create_time: OffsetDateTime,
+    update_time: OffsetDateTime,
+}
+
+impl TryFrom<Row> for Erasure {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let operator = OperatorId::from_uuid(row.operator_id);
+        Ok(Self {
+            name: ErasureName {
+                operator,
+                erasure: ErasureId::from_uuid(row.erasure_id),
+            },
+            beneficiary: BeneficiaryName {
+                operator,
+                beneficiary: BeneficiaryId::from_uuid(row.beneficiary_id),
+            },
+            reason: ErasureReason::from_code(&row.reason).ok_or_else(|| damaged("reason"))?,
+            records: Records {
+                entitlements: row.entitlements,
+                steps: row.steps,
+                notes: row.notes,
+                referrals: row.referrals,
+            },
+            revision: row.revision,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}
