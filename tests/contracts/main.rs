@@ -14,3 +14,4 @@ mod reasons;
 mod resources;
 mod settings;
 mod sources;
+mod telemetry;

@@ -27,11 +27,8 @@ async fn the_service_finds_the_typesetting_program_beside_its_own() {
     let convention = journey.facts.convention.clone();
     let officer = TokenSpec::new("officer@test", [Role::ProgrammeOfficer]);
     let token = processes.cast.issuer.token(&officer).unwrap();
-    let addresses = &processes.cast.addresses;
     let state = State {
-        conventions: addresses.conventions.clone(),
-        followup: addresses.followup.clone(),
-        payments: addresses.payments.clone(),
+        addresses: processes.cast.addresses.clone(),
         convention: convention.clone(),
         tokens: BTreeMap::from([(Role::ProgrammeOfficer.as_str().to_owned(), token)]),
     };

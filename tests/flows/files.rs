@@ -39,9 +39,7 @@ async fn what_the_command_brings_it_fetches() {
     let officer = TokenSpec::new("officer@test", [Role::ProgrammeOfficer]);
     let token = suite.issuer.token(&officer).unwrap();
     let state = State {
-        conventions: suite.addresses.conventions.clone(),
-        followup: suite.addresses.followup.clone(),
-        payments: suite.addresses.payments.clone(),
+        addresses: suite.addresses.clone(),
         convention: convention.clone(),
         tokens: BTreeMap::from([(Role::ProgrammeOfficer.as_str().to_owned(), token)]),
     };

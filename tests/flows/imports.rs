@@ -433,8 +433,8 @@ async fn ten_thousand_rows_arrive_once_over_a_line_that_breaks() {
     );
     assert_eq!(counted(&state, &cast).await, (0, 0));
 
-    let (address, cuts) = cut_twice(&state.followup).await;
-    state.followup = address;
+    let (address, cuts) = cut_twice(&state.addresses.followup).await;
+    state.addresses.followup = address;
     let outcome = import(&state, &path).await;
     assert_eq!(cuts.load(Ordering::Relaxed), 2);
     assert!(outcome.resumed >= 2, "{outcome}");

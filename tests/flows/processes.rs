@@ -1,19 +1,27 @@
-//! The three services as processes of their own, on a private PostgreSQL, with signals sent to them.
+//! The three services as processes of their own, on a private PostgreSQL, known to each other by their certificates, with
+//! signals sent to them.
 
 use std::{collections::BTreeMap, net::TcpListener, path::PathBuf, process::Stdio, sync::Arc};
 
 use nonrecours_cli::{journey::Cast, suite::Addresses};
 use nonrecours_followup::vault::KeyRing;
-use nonrecours_issuer::{DevIssuer, TokenSpec};
-use nonrecours_kernel::{Clock, Role, SystemClock};
+use nonrecours_issuer::{DevAuthority, DevIssuer};
+use nonrecours_kernel::{Clock, SystemClock};
 use nonrecours_localpg::{LocalPg, Options};
+use nonrecours_rpc::{
+    client,
+    tls::{ClientTls, TlsConfig},
+};
 use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use tonic::transport::Channel;
 
 pub const SERVICES: [&str; 3] = ["conventions", "followup", "payments"];
 const ISSUER: &str = "https://issuer.test";
 const AUDIENCE: &str = "nonrecours";
+/// Life of the certificates of the services.
+const CERTIFICATES: time::Duration = time::Duration::days(1);
 
 pub struct Processes {
     pub cast: Cast,
@@ -39,6 +47,9 @@ impl Processes {
         let folder = tempfile::tempdir().unwrap();
         let issuer = Arc::new(DevIssuer::generate(ISSUER, AUDIENCE, Arc::clone(&clock)).unwrap());
         issuer.write_jwks(&folder.path().join("jwks.json")).unwrap();
+        let authority = DevAuthority::generate(Arc::clone(&clock)).unwrap();
+        let authorities = folder.path().join("authority.pem");
+        authority.write(&authorities).unwrap();
         KeyRing::create(&folder.path().join("keys.json"), "first").unwrap();
         let postgres = LocalPg::start(Options::default()).await.unwrap();
         let migrators: [&Migrator; 3] = [
@@ -57,6 +68,11 @@ impl Processes {
                 "AUTH_JWKS".to_owned(),
                 folder.path().join("jwks.json").display().to_string(),
             ),
+            (
+                "TLS_AUTHORITIES".to_owned(),
+                authorities.display().to_string(),
+            ),
+            ("TLS_PEERS".to_owned(), SERVICES.join(",")),
             (
                 "FOLLOWUP_KEYS_FILE".to_owned(),
                 folder.path().join("keys.json").display().to_string(),
@@ -79,14 +95,18 @@ impl Processes {
             settings.insert(format!("{upper}_DATABASE_URL"), urls.app_url);
             settings.insert(format!("{upper}_OWNER_DATABASE_URL"), urls.owner_url);
             settings.insert(format!("{upper}_LISTEN"), address.to_string());
-            settings.insert(format!("{upper}_URL"), format!("http://{address}"));
-            let token = issuer
-                .token(&TokenSpec {
-                    ttl: time::Duration::days(1),
-                    ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
-                })
+            settings.insert(
+                format!("{upper}_URL"),
+                format!("https://localhost:{}", address.port()),
+            );
+            authority
+                .sign(
+                    folder.path(),
+                    service,
+                    &[service, "localhost"],
+                    CERTIFICATES,
+                )
                 .unwrap();
-            std::fs::write(folder.path().join(service), token).unwrap();
         }
         let address = |service: &str| settings[&format!("{service}_URL")].clone();
         let cast = Cast {
@@ -94,6 +114,7 @@ impl Processes {
                 conventions: address("CONVENTIONS"),
                 followup: address("FOLLOWUP"),
                 payments: address("PAYMENTS"),
+                authorities: Some(authorities),
             },
             issuer,
             clock,
@@ -114,7 +135,8 @@ impl Processes {
             .arg(verb)
             .env_clear()
             .envs(&self.settings)
-            .env("PEER_TOKEN_FILE", self.folder.path().join(service))
+            .env("TLS_CERTIFICATE", self.file(&format!("{service}.pem")))
+            .env("TLS_KEY", self.file(&format!("{service}.key")))
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -123,19 +145,44 @@ impl Processes {
         command
     }
 
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A connection to a service, without any token or certificate.
+    pub fn anonymous(&self, service: &str) -> Channel {
+        client::channel(&self.url(service), None, self.tls()).unwrap()
+    }
+
+    /// What the services' certificates are verified by.
+    pub fn tls(&self) -> ClientTls {
+        ClientTls::trusting(self.cast.addresses.authorities.clone())
+    }
+
+    /// What a service shows to the others, and verifies them by.
+    pub async fn tls_of(&self, service: &str) -> ClientTls {
+        let config = TlsConfig {
+            tls_certificate: Some(self.file(&format!("{service}.pem"))),
+            tls_key: Some(self.file(&format!("{service}.key"))),
+            tls_authorities: self.cast.addresses.authorities.clone(),
+            tls_peers: Vec::new(),
+        };
+        config.client(&self.cast.clock).await.unwrap()
+    }
+
     /// Where a service writes its log, across restarts.
     fn log(&self, service: &str) -> std::fs::File {
         std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.folder.path().join(format!("{service}.log")))
+            .open(self.file(&format!("{service}.log")))
             .unwrap()
     }
 
     /// What the services logged, each line after the name of its service.
     pub fn logged(&self) -> Vec<String> {
         let log = |service: &str| {
-            let path = self.folder.path().join(format!("{service}.log"));
+            let path = self.file(&format!("{service}.log"));
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let lines = text.lines().map(|line| format!("{service}: {line}"));
             lines.collect::<Vec<_>>()

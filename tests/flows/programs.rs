@@ -6,8 +6,8 @@ use nonrecours_contracts::feed::{
     PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient,
 };
 use nonrecours_rpc::{auth::TokenSource, client};
-use nonrecours_testkit::anonymous;
 use sqlx::Connection as _;
+use tonic::transport::Channel;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -17,12 +17,11 @@ use crate::processes::{Processes, SERVICES, signal};
 /// Longest time a program may take to end.
 const END: Duration = Duration::from_secs(10);
 
-async fn serving(url: &str) {
+async fn serving(processes: &Processes, service: &str) {
     let ready = async {
         loop {
             let asked = async {
-                let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned()).unwrap();
-                let mut health = HealthClient::new(endpoint.connect().await.ok()?);
+                let mut health = HealthClient::new(processes.anonymous(service));
                 let answer = health.check(HealthCheckRequest::default()).await.ok()?;
                 Some(answer.into_inner().status())
             };
@@ -44,18 +43,14 @@ async fn a_service_told_to_end_answers_what_it_has_in_hand_and_ends_well() {
         processes.run(service);
     }
     for service in SERVICES {
-        let url = processes.url(service);
-        serving(&url).await;
+        serving(&processes, service).await;
         // A call that is in hand: it waits for changes that never come, on a connection that is in use already.
-        let token = processes
-            .cast
-            .issuer
-            .token(&nonrecours_issuer::TokenSpec::new(
-                "service:flows",
-                [nonrecours_kernel::Role::PeerService],
-            ))
-            .unwrap();
-        let channel = client::connect(&url, TokenSource::fixed(token)).unwrap();
+        let channel = client::connect(
+            &processes.url(service),
+            TokenSource::none(),
+            processes.tls_of("payments").await,
+        )
+        .unwrap();
         let mut feed = ChangeFeedServiceClient::new(channel);
         let all = feed
             .pull_changes(PullChangesRequest::default())
@@ -69,7 +64,7 @@ async fn a_service_told_to_end_answers_what_it_has_in_hand_and_ends_well() {
             })
             .await
         });
-        let idle = anonymous(&url).await;
+        let idle = processes.anonymous(service);
         let child = processes.child(service);
         signal(child, "TERM").await;
         let status = tokio::time::timeout(END, child.wait())
@@ -103,17 +98,19 @@ async fn each_service_tells_its_health_and_its_own_rpcs_in_both_reflections() {
             "nonrecours.followup.v1.PushService",
         ),
     ] {
-        let url = processes.url(service);
-        serving(&url).await;
-        let mut health = HealthClient::new(anonymous(&url).await);
+        serving(&processes, service).await;
+        let mut health = HealthClient::new(processes.anonymous(service));
         let asked = HealthCheckRequest {
             service: own.to_owned(),
         };
         let status = health.check(asked).await.unwrap().into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{own}");
 
-        let listed = reflected_v1(&url).await;
-        assert_eq!(listed, reflected_v1alpha(&url).await);
+        let listed = reflected_v1(processes.anonymous(service)).await;
+        assert_eq!(
+            listed,
+            reflected_v1alpha(processes.anonymous(service)).await
+        );
         assert!(listed.iter().any(|name| name == own), "{own} in {listed:?}");
         assert!(
             listed
@@ -130,13 +127,13 @@ async fn each_service_tells_its_health_and_its_own_rpcs_in_both_reflections() {
 /// The services that a server tells of, by one version of reflection.
 macro_rules! reflected {
     ($name:ident, $version:ident) => {
-        async fn $name(url: &str) -> Vec<String> {
+        async fn $name(channel: Channel) -> Vec<String> {
             use tonic_reflection::pb::$version::{
                 ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
                 server_reflection_request::MessageRequest,
                 server_reflection_response::MessageResponse,
             };
-            let mut client = ServerReflectionClient::new(anonymous(url).await);
+            let mut client = ServerReflectionClient::new(channel);
             let request = ServerReflectionRequest {
                 host: String::new(),
                 message_request: Some(MessageRequest::ListServices(String::new())),
@@ -159,6 +156,20 @@ macro_rules! reflected {
 }
 reflected!(reflected_v1, v1);
 reflected!(reflected_v1alpha, v1alpha);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_health_command_asks_under_tls_and_tells_when_nobody_answers() {
+    let mut processes = Processes::start().await;
+    for service in SERVICES {
+        serving(&processes, service).await;
+        let asked = processes.command(service, "health").status().await.unwrap();
+        assert!(asked.success(), "{service}: {asked}");
+        let child = processes.child(service);
+        child.kill().await.unwrap();
+        let asked = processes.command(service, "health").status().await.unwrap();
+        assert!(!asked.success(), "{service}: {asked}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrate_runs_again_without_effect_and_serve_refuses_another_schema() {

@@ -21,6 +21,7 @@ use nonrecours_rpc::{
     client,
     details::Details,
     rules::POOL,
+    tls::ClientTls,
 };
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use tonic::{Code, Status};
@@ -182,7 +183,12 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
         }
         write!(table, "\n{row:<80} {nobody:<9}").unwrap();
         for caller in &callers {
-            let channel = client::connect(url, TokenSource::fixed(&*caller.token)).unwrap();
+            let channel = client::connect(
+                url,
+                TokenSource::fixed(&*caller.token),
+                ClientTls::default(),
+            )
+            .unwrap();
             let met = outcome(raw::call(channel, &method, &message).await);
             // An operator's caller never gets past the door of another operator's resource.
             if scoped && caller.foreign && met == "in" {

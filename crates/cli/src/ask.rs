@@ -10,7 +10,6 @@ use crate::{
     everyday::life,
     print,
     state::State,
-    suite::Addresses,
 };
 
 /// Pages read of one list at most.
@@ -111,12 +110,7 @@ pub(crate) fn client(state: &State) -> anyhow::Result<Client> {
 
 /// The suite that runs, as somebody of this role sees it.
 pub(crate) fn client_as(state: &State, role: Role) -> anyhow::Result<Client> {
-    let addresses = Addresses {
-        conventions: state.conventions.clone(),
-        followup: state.followup.clone(),
-        payments: state.payments.clone(),
-    };
-    Client::new(&addresses, state.token(role.as_str())?)
+    Client::new(&state.addresses, state.token(role.as_str())?)
 }
 
 /// The refusal as its reader should see it.

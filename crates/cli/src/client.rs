@@ -55,6 +55,7 @@ use nonrecours_rpc::{
     auth::TokenSource,
     client::{self, PeerChannel},
     details::Details,
+    tls::ClientTls,
 };
 use tonic::{Code, Response, Status};
 
@@ -83,10 +84,12 @@ impl Client {
 
     /// Connects, lazily, with the tokens of a source.
     pub fn with_source(addresses: &Addresses, token: TokenSource) -> anyhow::Result<Self> {
+        let tls = ClientTls::trusting(addresses.authorities.clone());
+        let connect = |url| client::connect(url, token.clone(), tls.clone());
         Ok(Self {
-            conventions: client::connect(&addresses.conventions, token.clone())?,
-            followup: client::connect(&addresses.followup, token.clone())?,
-            payments: client::connect(&addresses.payments, token)?,
+            conventions: connect(&addresses.conventions)?,
+            followup: connect(&addresses.followup)?,
+            payments: connect(&addresses.payments)?,
         })
     }
 

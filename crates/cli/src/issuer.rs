@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use nonrecours_issuer::{DEFAULT_TTL, DevIssuer, TokenSpec};
+use nonrecours_issuer::{DEFAULT_TTL, DevAuthority, DevIssuer, TokenSpec};
 use nonrecours_kernel::{Role, SystemClock};
 use tokio::{
     net::TcpListener,
@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::suite::AUDIENCE;
 
-/// Services that show a token to their peers.
+/// Services that show a token and a certificate to their peers.
 const PEERS: [&str; 3] = ["conventions", "followup", "payments"];
 
 /// Where the issuer listens and leaves its files.
 pub struct IssuerOptions {
-    /// Folder of `jwks.json`, `tokens/<role>` and `peers/<service>`.
+    /// Folder of `jwks.json`, `tokens/<role>`, `peers/<service>`, `authority.pem` and `certificates/<service>`.
     pub folder: PathBuf,
     /// Address to listen on.
     pub listen: SocketAddr,
@@ -31,8 +31,8 @@ pub struct IssuerOptions {
     pub url: String,
 }
 
-/// Serves until SIGTERM or SIGINT. Tokens are written anew at half their life; the keys are written last, so that who
-/// finds them finds the tokens too.
+/// Serves until SIGTERM or SIGINT. Tokens and certificates are written anew at half their life; the keys are written last, so that who
+/// finds them finds the rest too.
 pub async fn run(options: IssuerOptions) -> anyhow::Result<()> {
     let issuer = Arc::new(DevIssuer::generate(
         options.url,
@@ -43,6 +43,10 @@ pub async fn run(options: IssuerOptions) -> anyhow::Result<()> {
     if keys.exists() {
         fs::remove_file(&keys).context("the keys of an earlier run")?;
     }
+    let authority = DevAuthority::generate(Arc::new(SystemClock))?;
+    fs::create_dir_all(&options.folder)?;
+    authority.write(&options.folder.join("authority.pem"))?;
+    write_certificates(&authority, &options.folder)?;
     write_tokens(&issuer, &options.folder)?;
     issuer.write_jwks(&keys)?;
 
@@ -57,13 +61,25 @@ pub async fn run(options: IssuerOptions) -> anyhow::Result<()> {
     renewal.tick().await;
     loop {
         tokio::select! {
-            _ = renewal.tick() => write_tokens(&issuer, &options.folder)?,
+            _ = renewal.tick() => {
+                write_certificates(&authority, &options.folder)?;
+                write_tokens(&issuer, &options.folder)?;
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
     shutdown.cancel();
     Ok(serving.await??)
+}
+
+/// A certificate for each service, under its own name and as it is reached on this machine.
+fn write_certificates(authority: &DevAuthority, folder: &Path) -> anyhow::Result<()> {
+    for service in PEERS {
+        let names = [service, "localhost"];
+        authority.sign(&folder.join("certificates"), service, &names, DEFAULT_TTL)?;
+    }
+    Ok(())
 }
 
 fn write_tokens(issuer: &DevIssuer, folder: &Path) -> anyhow::Result<()> {

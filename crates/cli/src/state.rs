@@ -11,18 +11,17 @@ use std::{
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::suite::Addresses;
+
 /// Where the file lies unless told otherwise.
 pub const DEFAULT_STATE: &str = ".nonrecours/suite.json";
 
 /// Addresses and development tokens of a running suite.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct State {
-    /// Address of `conventions`.
-    pub conventions: String,
-    /// Address of `followup`.
-    pub followup: String,
-    /// Address of `payments`.
-    pub payments: String,
+    /// Where the services are.
+    #[serde(flatten)]
+    pub addresses: Addresses,
     /// A convention in force to try things with: that of the operator whose tokens these are.
     pub convention: String,
     /// A token per role.

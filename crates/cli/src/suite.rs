@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use nonrecours_files::FilesConfig;
-use nonrecours_host::{DatabaseConfig, Environment, StartError};
+use nonrecours_host::{DatabaseConfig, Environment, HostSettings, StartError};
 use nonrecours_issuer::{DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, Role};
 use nonrecours_localpg::{LocalPg, Options};
@@ -15,7 +15,9 @@ use nonrecours_pg::DEFAULT_MAX_CONNECTIONS;
 use nonrecours_rpc::{
     ServerConfig,
     auth::{AuthConfig, JwksSource, PeerTokenConfig},
+    tls::TlsConfig,
 };
+use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use time::Duration;
@@ -67,8 +69,8 @@ pub struct Suite {
     _folder: TempDir,
 }
 
-/// Where the three services listen, as `http://127.0.0.1:port`.
-#[derive(Clone, Debug)]
+/// Where the three services listen, as `http://127.0.0.1:port` or `https://…`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Addresses {
     /// Conventions.
     pub conventions: String,
@@ -76,6 +78,9 @@ pub struct Addresses {
     pub followup: String,
     /// Payments.
     pub payments: String,
+    /// File of the authorities that sign their certificates, PEM; otherwise those of the system.
+    #[serde(default)]
+    pub authorities: Option<PathBuf>,
 }
 
 /// The databases of one service: of its owner, who migrates, and of the application, which is bound by row security.
@@ -132,6 +137,7 @@ impl Suite {
             conventions: address(0)?,
             followup: address(1)?,
             payments: address(2)?,
+            authorities: None,
         };
 
         let mut suite = Self {
@@ -154,10 +160,7 @@ impl Suite {
             payments_url: addresses.payments.clone(),
             typeset_program: None,
             files,
-            database: database(),
-            server: ServerConfig::default(),
-            auth: suite.auth(),
-            peer_token: suite.peer_token("conventions")?,
+            host: suite.settings("conventions")?,
         };
         suite.run("conventions", |environment, shutdown| {
             nonrecours_conventions::serve(config, environment, on_conventions, shutdown)
@@ -167,10 +170,7 @@ impl Suite {
             database_url: followup.app,
             keys_file,
             conventions_url: addresses.conventions.clone(),
-            database: database(),
-            server: ServerConfig::default(),
-            auth: suite.auth(),
-            peer_token: suite.peer_token("followup")?,
+            host: suite.settings("followup")?,
         };
         suite.run("followup", |environment, shutdown| {
             nonrecours_followup::serve(config, environment, on_followup, shutdown)
@@ -179,10 +179,7 @@ impl Suite {
             listen: on_payments.local_addr()?,
             database_url: payments.app,
             conventions_url: addresses.conventions.clone(),
-            database: database(),
-            server: ServerConfig::default(),
-            auth: suite.auth(),
-            peer_token: suite.peer_token("payments")?,
+            host: suite.settings("payments")?,
         };
         suite.run("payments", |environment, shutdown| {
             nonrecours_payments::serve(config, environment, on_payments, shutdown)
@@ -235,33 +232,34 @@ impl Suite {
         self.services.push((name, tokio::spawn(serving)));
     }
 
-    fn auth(&self) -> AuthConfig {
-        AuthConfig {
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
-            jwks: JwksSource::File(self._folder.path().join("jwks.json")),
-        }
-    }
-
-    fn peer_token(&self, service: &str) -> anyhow::Result<PeerTokenConfig> {
+    fn settings(&self, service: &str) -> anyhow::Result<HostSettings> {
         let peer_token_file = self._folder.path().join(format!("{service}.token"));
         let token = self.issuer.token(&TokenSpec {
             ttl: PEER_TOKEN_TTL,
             ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
         })?;
         std::fs::write(&peer_token_file, token)?;
-        Ok(PeerTokenConfig { peer_token_file })
+        Ok(HostSettings {
+            database: DatabaseConfig {
+                max_connections: DEFAULT_MAX_CONNECTIONS,
+            },
+            server: ServerConfig::default(),
+            auth: AuthConfig {
+                issuer: ISSUER.to_owned(),
+                audience: AUDIENCE.to_owned(),
+                jwks: JwksSource::File(self._folder.path().join("jwks.json")),
+            },
+            peer_token: PeerTokenConfig {
+                peer_token_file: Some(peer_token_file),
+            },
+            // On the loopback only.
+            tls: TlsConfig::default(),
+        })
     }
 }
 
 /// How often the services are looked at while nothing happens.
 const WATCH_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
-
-fn database() -> DatabaseConfig {
-    DatabaseConfig {
-        max_connections: DEFAULT_MAX_CONNECTIONS,
-    }
-}
 
 /// The key ring of `followup`: with a database of the environment, the one that it names; else one in this folder, made
 /// when it is not there.

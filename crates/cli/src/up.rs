@@ -78,9 +78,9 @@ async fn present(suite: &Suite, path: &Path) -> anyhow::Result<crate::state::Sta
     let state = describe(suite, operator, &convention)?;
     let file = state.write(path)?;
     println!("\nLa suite répond :");
-    println!("  conventions  {}", state.conventions);
-    println!("  followup     {}", state.followup);
-    println!("  payments     {}", state.payments);
+    println!("  conventions  {}", state.addresses.conventions);
+    println!("  followup     {}", state.addresses.followup);
+    println!("  payments     {}", state.addresses.payments);
     println!(
         "\nUn jeton par rôle, valable 30 jours (aussi dans {}) :",
         path.display()
@@ -117,9 +117,7 @@ pub fn describe(suite: &Suite, operator: OperatorId, convention: &str) -> anyhow
         tokens.insert(role.as_str().to_owned(), token);
     }
     Ok(State {
-        conventions: suite.addresses.conventions.clone(),
-        followup: suite.addresses.followup.clone(),
-        payments: suite.addresses.payments.clone(),
+        addresses: suite.addresses.clone(),
         convention: convention.to_owned(),
         tokens,
     })

@@ -6,7 +6,8 @@ use clap::Args;
 use nonrecours_pg::{DEFAULT_MAX_CONNECTIONS, DbOptions};
 use nonrecours_rpc::{
     ServerConfig,
-    auth::{AuthConfig, TokenSource},
+    auth::{AuthConfig, PeerTokenConfig},
+    tls::TlsConfig,
 };
 use secrecy::SecretString;
 
@@ -15,12 +16,38 @@ use secrecy::SecretString;
 pub struct HostConfig {
     /// The service's database, under its application role.
     pub database: DbOptions,
+    /// The other settings.
+    pub settings: HostSettings,
+}
+
+/// Settings that every service has beside its own.
+#[derive(Args, Clone, Debug)]
+pub struct HostSettings {
+    /// Database connections.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
     /// Limits of the server.
+    #[command(flatten)]
     pub server: ServerConfig,
     /// Whose tokens are accepted.
+    #[command(flatten)]
     pub auth: AuthConfig,
-    /// The token that the service shows to its peers.
-    pub peer_token: TokenSource,
+    /// The token that the service shows to the others.
+    #[command(flatten)]
+    pub peer_token: PeerTokenConfig,
+    /// How its connections are protected.
+    #[command(flatten)]
+    pub tls: TlsConfig,
+}
+
+impl HostSettings {
+    /// What the host needs, with the URL of the service's database. Fails when the file of the URL cannot be read.
+    pub fn with_database(&self, url: &str) -> io::Result<HostConfig> {
+        Ok(HostConfig {
+            database: self.database.options(url)?,
+            settings: self.clone(),
+        })
+    }
 }
 
 /// How to reach the service's database. The URLs themselves are settings of each service, since three databases may be

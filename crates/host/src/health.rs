@@ -2,10 +2,16 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
-use tonic::transport::{self, Endpoint};
+use nonrecours_kernel::Clock;
+use nonrecours_rpc::{
+    client,
+    tls::{TlsConfig, TlsError},
+};
+use tonic::transport;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -16,10 +22,13 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// Why a service does not count as healthy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unhealthy {
-    /// Nobody listens there.
+    /// Not an address to connect to.
     #[error("no connection to {0}")]
-    Unreachable(SocketAddr, #[source] transport::Error),
-    /// It listens and refuses to say.
+    Address(SocketAddr, #[source] transport::Error),
+    /// Its certificate cannot be read here.
+    #[error("TLS")]
+    Tls(#[from] TlsError),
+    /// Nobody listens there, or it listens and refuses to say.
     #[error("health refused: {0}")]
     Refused(#[from] tonic::Status),
     /// It cannot do its work: its database is away, or it is about to end.
@@ -31,24 +40,37 @@ pub(crate) enum Unhealthy {
 }
 
 /// Asks the service that listens on `address` whether it can do its work (`grpc.health.v1.Health/Check` of the whole
-/// server).
-pub(crate) async fn check(address: SocketAddr) -> Result<(), Unhealthy> {
-    check_within(LIMIT, address).await
+/// server), under TLS when it has a certificate.
+pub(crate) async fn check(
+    address: SocketAddr,
+    tls: &TlsConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), Unhealthy> {
+    check_within(LIMIT, address, tls, clock).await
 }
 
-async fn check_within(limit: Duration, address: SocketAddr) -> Result<(), Unhealthy> {
-    tokio::time::timeout(limit, ask(local(address)))
+async fn check_within(
+    limit: Duration,
+    address: SocketAddr,
+    tls: &TlsConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), Unhealthy> {
+    tokio::time::timeout(limit, ask(local(address), tls, clock))
         .await
         .unwrap_or(Err(Unhealthy::Timeout))
 }
 
-async fn ask(address: SocketAddr) -> Result<(), Unhealthy> {
-    let unreachable = |error| Unhealthy::Unreachable(address, error);
-    let channel = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(unreachable)?
-        .connect()
-        .await
-        .map_err(unreachable)?;
+async fn ask(
+    address: SocketAddr,
+    tls: &TlsConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), Unhealthy> {
+    let url = match tls.own_name().await? {
+        Some(name) => format!("https://{name}:{}", address.port()),
+        None => format!("http://{address}"),
+    };
+    let channel = client::channel(&url, Some(address), tls.client(clock).await?)
+        .map_err(|error| Unhealthy::Address(address, error))?;
     let answer = HealthClient::new(channel)
         .check(HealthCheckRequest::default())
         .await?
@@ -74,10 +96,16 @@ fn local(mut address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use nonrecours_kernel::SystemClock;
     use tokio::net::TcpListener;
     use tonic::transport::{Server, server::TcpIncoming};
 
     use super::*;
+
+    async fn plain(limit: Duration, address: SocketAddr) -> Result<(), Unhealthy> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        check_within(limit, address, &TlsConfig::default(), &clock).await
+    }
 
     #[tokio::test]
     async fn a_service_is_healthy_while_it_says_so() {
@@ -89,11 +117,14 @@ mod tests {
             .serve_with_incoming(TcpIncoming::from(listener));
         let serving = tokio::spawn(serving);
 
-        check(address).await.unwrap();
+        plain(LIMIT, address).await.unwrap();
         reporter
             .set_service_status("", tonic_health::ServingStatus::NotServing)
             .await;
-        assert!(matches!(check(address).await, Err(Unhealthy::NotServing)));
+        assert!(matches!(
+            plain(LIMIT, address).await,
+            Err(Unhealthy::NotServing)
+        ));
         serving.abort();
     }
 
@@ -103,8 +134,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         assert!(matches!(
-            check(address).await,
-            Err(Unhealthy::Unreachable(..))
+            plain(LIMIT, address).await,
+            Err(Unhealthy::Refused(_))
         ));
     }
 
@@ -113,7 +144,7 @@ mod tests {
         // Bound and never accepted from: the connection opens, the answer never comes.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = check_within(Duration::from_millis(50), address).await;
+        let answer = plain(Duration::from_millis(50), address).await;
         assert!(matches!(answer, Err(Unhealthy::Timeout)));
         drop(listener);
     }

@@ -10,12 +10,13 @@ use nonrecours_rpc::{
     auth::{JwksError, TokenSource, Verifier},
     client::{self, PeerChannel},
     server::ServeError,
+    tls::{ClientTls, Peers, ServerTls, TlsError},
 };
 use sqlx::migrate::Migrator;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::HostConfig;
+use crate::config::{HostConfig, HostSettings};
 
 /// How often old answers are forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The keys of the token issuer cannot be had.
     #[error("token verification")]
     Verifier(#[from] JwksError),
+    /// Certificates, keys or authorities cannot be used.
+    #[error("TLS")]
+    Tls(#[from] TlsError),
     /// The address of a peer is not one.
     #[error("peer address")]
     Peer(#[from] client::AddressError),
@@ -80,11 +84,14 @@ pub struct Host {
     server: ServerConfig,
     verifier: Verifier,
     peer_token: TokenSource,
+    server_tls: Option<ServerTls>,
+    client_tls: ClientTls,
+    peers: Peers,
     background: JoinSet<()>,
 }
 
 impl Host {
-    /// Connects to the database, checks its schema, and loads the issuer's keys.
+    /// Connects to the database, checks its schema, loads the issuer's keys and its own certificate.
     pub async fn start(
         service: &'static str,
         config: HostConfig,
@@ -94,22 +101,37 @@ impl Host {
     ) -> Result<Self, StartError> {
         let db = Db::connect(&config.database, Arc::clone(&environment.clock)).await?;
         db.check_schema(migrator).await?;
-        let verifier = Verifier::new(config.auth, Arc::clone(&environment.clock)).await?;
+        let HostSettings {
+            server,
+            auth,
+            peer_token,
+            tls,
+            ..
+        } = config.settings;
+        let clock = &environment.clock;
+        let verifier = Verifier::new(auth, Arc::clone(clock)).await?;
         Ok(Self {
             service,
             db,
-            environment,
             shutdown,
-            server: config.server,
+            server,
             verifier,
-            peer_token: config.peer_token,
+            peer_token: peer_token.source(),
+            server_tls: tls.server(clock).await?,
+            client_tls: tls.client(clock).await?,
+            peers: tls.peers()?,
+            environment,
             background: JoinSet::new(),
         })
     }
 
-    /// The way to a peer: connected when first used, with this service's token and trace context on every call.
+    /// The way to a peer: connected when first used, with this service's certificate, token and trace context.
     pub fn peer(&self, url: &str) -> Result<PeerChannel, StartError> {
-        Ok(client::connect(url, self.peer_token.clone())?)
+        Ok(client::connect(
+            url,
+            self.peer_token.clone(),
+            self.client_tls.clone(),
+        )?)
     }
 
     /// Follows the feed of a peer in the background until shutdown.
@@ -159,9 +181,12 @@ impl Host {
         listener: TcpListener,
         rpcs: impl FnOnce(Server) -> Server,
     ) -> Result<(), StartError> {
+        self.measure();
         let probed = self.db.clone();
-        let server =
-            rpcs(Server::new(self.service, self.server, self.verifier)).ready_when(move || {
+        let server = rpcs(Server::new(self.service, self.server, self.verifier))
+            .tls(self.server_tls)
+            .peers(self.peers)
+            .ready_when(move || {
                 let db = probed.clone();
                 async move { db.is_ready().await }
             });

@@ -2,10 +2,12 @@
 //! their end.
 
 mod config;
+mod gauges;
 mod health;
 mod host;
 mod program;
 
-pub use config::{DatabaseConfig, HostConfig};
+pub use config::{DatabaseConfig, HostConfig, HostSettings};
+pub use gauges::Gauge;
 pub use host::{Environment, Host, StartError};
 pub use program::{Program, run};

@@ -3,7 +3,10 @@
 use std::{error::Error, future::Future, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use nonrecours_kernel::{Clock, SystemClock};
-use nonrecours_rpc::telemetry::{self, LogFormat, TelemetryConfig};
+use nonrecours_rpc::{
+    telemetry::{self, LogFormat, TelemetryConfig},
+    tls::TlsConfig,
+};
 use sqlx::migrate::Migrator;
 use tokio::{
     net::TcpListener,
@@ -22,8 +25,9 @@ pub enum Program<C> {
     Serve(SocketAddr, C),
     /// Bring the database of this owner URL to the schema of this program.
     Migrate(String),
-    /// Ask the service that listens on this address whether it can do its work: success when it can.
-    Health(SocketAddr),
+    /// Ask the service that listens on this address, with these certificates, whether it can do its work: success when it
+    /// can.
+    Health(SocketAddr, TlsConfig),
 }
 
 /// Runs a service as a process: until SIGTERM or SIGINT when serving. Says on standard error what went wrong.
@@ -48,7 +52,7 @@ where
             observed(service, serving).await
         }
         // Without telemetry: it is asked every few seconds, and the service answers for itself.
-        Program::Health(address) => match health::check(address).await {
+        Program::Health(address, tls) => match health::check(address, &tls, &clock).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{service}: {error}");

@@ -3,17 +3,27 @@
 //! It stands in for the territory's identity provider where there is none: `nonrecours up`, the demonstration and
 //! the tests. It asks nobody for a password, so it never runs beside real data. The key lives in memory only: a
 //! restart makes every earlier token worthless.
+//!
+//! The development authority does the same for certificates.
 
+mod authority;
 mod key;
 mod server;
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+};
 
 use jsonwebtoken::{Header, encode};
 use nonrecours_kernel::{Clock, OperatorId, Role};
 use serde_json::{Value, json};
 use time::Duration;
 
+pub use authority::DevAuthority;
 pub use key::Signing;
 
 use key::Key;
@@ -39,11 +49,14 @@ pub enum IssuerError {
     /// The signature library refused the key or the claims.
     #[error("the token cannot be signed")]
     Signature(#[from] jsonwebtoken::errors::Error),
+    /// The certificate cannot be made.
+    #[error("the certificate cannot be made")]
+    Certificate(#[from] rcgen::Error),
     /// The public keys cannot be put into JSON.
     #[error("the public keys cannot be written as JSON")]
     Json(#[from] serde_json::Error),
-    /// The file of the public keys cannot be written.
-    #[error("the public keys cannot be written to a file")]
+    /// A file cannot be written.
+    #[error("a file of the issuer cannot be written")]
     File(#[from] io::Error),
 }
 
@@ -161,12 +174,27 @@ impl DevIssuer {
 
     /// Writes the public keys to a file, at once for whoever reads it: never half a set.
     pub fn write_jwks(&self, path: &Path) -> Result<(), IssuerError> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        fs::write(&partial, serde_json::to_vec_pretty(&self.jwks()?)?)?;
-        fs::rename(&partial, path)?;
-        Ok(())
+        let keys = serde_json::to_vec_pretty(&self.jwks()?)?;
+        Ok(write_whole(path, &keys, PUBLIC)?)
     }
+}
+
+/// Mode of a file for everybody, and of one for its owner.
+const PUBLIC: u32 = 0o644;
+const SECRET: u32 = 0o600;
+
+/// Writes a file at once for whoever reads it.
+fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&partial)?;
+    file.write_all(bytes)?;
+    fs::rename(&partial, path)
 }
 
 #[cfg(test)]

@@ -194,6 +194,38 @@ async fn a_change_waits_for_the_older_transaction_that_still_runs() {
 }
 
 #[tokio::test]
+async fn a_change_behind_a_running_transaction_is_measured_with_its_age() {
+    let database = TestDb::create(SERVICE, &MIGRATOR).await;
+    let clock = clock();
+    let db = database.db(clock.clone()).await;
+    let mut older = db.begin(&all()).await.unwrap();
+    older
+        .record(change("older", 1, None), &snapshot("older"))
+        .await
+        .unwrap();
+    let mut younger = db.begin(&all()).await.unwrap();
+    younger
+        .record(change("younger", 1, None), &snapshot("younger"))
+        .await
+        .unwrap();
+    younger.commit().await.unwrap();
+    clock.advance(Duration::from_secs(90));
+    let measured = db.measure(SERVICE).await.unwrap();
+    assert_eq!(measured.hidden_changes, 1);
+    assert_eq!(measured.hidden_for, Duration::from_secs(90));
+    assert!(measured.connections > measured.idle_connections);
+    older.commit().await.unwrap();
+    // A transaction of another test's database hides changes too, while it lasts.
+    settled(&db, 2).await;
+    let shown = tokio::time::timeout(LIMIT, async {
+        while db.measure(SERVICE).await.unwrap().hidden_changes > 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    shown.await.unwrap();
+}
+
+#[tokio::test]
 async fn changes_of_one_statement_keep_their_order() {
     let database = TestDb::create(SERVICE, &MIGRATOR).await;
     let db = database.db(clock()).await;

@@ -13,9 +13,11 @@ pub mod etag;
 pub mod failure;
 pub mod layers;
 pub mod page;
+mod reread;
 pub mod rules;
 pub mod server;
 pub mod telemetry;
+pub mod tls;
 
 pub use check::{Check, field, open};
 pub use failure::Failure;

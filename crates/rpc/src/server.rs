@@ -3,6 +3,7 @@
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use clap::Args;
+use futures_util::FutureExt as _;
 use nonrecours_contracts::DESCRIPTOR_SET;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use tower::Service;
 use crate::{
     auth::Verifier,
     layers::{access::AccessLayer, deadline::DeadlineLayer, shed::ShedLayer, trace::TraceLayer},
+    tls::{self, Peers, ServerTls},
 };
 
 /// How often readiness is looked at.
@@ -75,6 +77,8 @@ pub struct Server {
     service: &'static str,
     config: ServerConfig,
     verifier: Verifier,
+    tls: Option<ServerTls>,
+    peers: Peers,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
     probe: Probe,
@@ -87,10 +91,26 @@ impl Server {
             service,
             config,
             verifier,
+            tls: None,
+            peers: Peers::default(),
             routes: RoutesBuilder::default(),
             names: Vec::new(),
             probe: Arc::new(|| Box::pin(async { true })),
         }
+    }
+
+    /// Takes connections under TLS, none under plain HTTP/2.
+    #[must_use]
+    pub fn tls(mut self, tls: Option<ServerTls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Knows these peers by their certificates.
+    #[must_use]
+    pub fn peers(mut self, peers: Peers) -> Self {
+        self.peers = peers;
+        self
     }
 
     /// Adds a gRPC service.
@@ -163,11 +183,16 @@ impl Server {
                 self.config.request_timeout_ms,
             )))
             .layer(ShedLayer::new(self.config.max_in_flight))
-            .layer(AccessLayer::new(self.verifier))
+            .layer(AccessLayer::new(self.verifier, self.peers))
             .add_routes(self.routes.routes());
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let serving =
-            router.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+        let ended = shutdown.clone().cancelled_owned();
+        let serving = match self.tls {
+            None => router.serve_with_incoming_shutdown(incoming, ended).boxed(),
+            Some(tls) => router
+                .serve_with_incoming_shutdown(tls::incoming(incoming, tls), ended)
+                .boxed(),
+        };
 
         let drain = Duration::from_millis(self.config.drain_timeout_ms);
         let result = tokio::select! {

@@ -7,6 +7,7 @@ use nonrecours_kernel::{Clock, OperatorId, Role};
 use nonrecours_rpc::{
     auth::{AuthConfig, JwksSource, PeerTokenConfig, TokenSource},
     client::{self, PeerChannel},
+    tls::ClientTls,
 };
 use tempfile::TempDir;
 use time::Duration;
@@ -49,7 +50,7 @@ impl Tokens {
         let path: PathBuf = self.folder.path().join(format!("{service}.token"));
         std::fs::write(&path, self.peer(service)).expect("the token is written");
         PeerTokenConfig {
-            peer_token_file: path,
+            peer_token_file: Some(path),
         }
     }
 
@@ -115,7 +116,8 @@ impl Tokens {
 
 /// A connection to `http://…` that shows this token.
 pub(crate) fn channel(url: &str, token: String) -> PeerChannel {
-    client::connect(url, TokenSource::fixed(token)).expect("the address is one")
+    client::connect(url, TokenSource::fixed(token), ClientTls::default())
+        .expect("the address is one")
 }
 
 /// A connection without any token.

@@ -4,11 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use nonrecours_files::FilesConfig;
-use nonrecours_host::{DatabaseConfig, HostConfig};
-use nonrecours_rpc::{
-    ServerConfig,
-    auth::{AuthConfig, PeerTokenConfig},
-};
+use nonrecours_host::{HostConfig, HostSettings};
 
 /// Address that `serve` listens on, and that `health` asks, unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:50051";
@@ -34,28 +30,14 @@ pub struct Config {
     /// Where files are kept.
     #[command(flatten)]
     pub files: FilesConfig,
-    /// Database connections.
+    /// What every service has.
     #[command(flatten)]
-    pub database: DatabaseConfig,
-    /// Limits of the server.
-    #[command(flatten)]
-    pub server: ServerConfig,
-    /// Whose tokens are accepted.
-    #[command(flatten)]
-    pub auth: AuthConfig,
-    /// The token that this service shows to the others.
-    #[command(flatten)]
-    pub peer_token: PeerTokenConfig,
+    pub host: HostSettings,
 }
 
 impl Config {
     /// What the host needs of it. Fails when the file of the database URL cannot be read.
     pub(crate) fn host(&self) -> io::Result<HostConfig> {
-        Ok(HostConfig {
-            database: self.database.options(&self.database_url)?,
-            server: self.server.clone(),
-            auth: self.auth.clone(),
-            peer_token: self.peer_token.clone().source(),
-        })
+        self.host.with_database(&self.database_url)
     }
 }

@@ -24,6 +24,7 @@ mod hearing;
 mod identifier;
 mod inspection;
 mod mask;
+mod measures;
 mod open_data;
 mod operator;
 mod programme;
@@ -74,6 +75,7 @@ pub async fn serve(
     let payments = host.peer(&config.payments_url)?;
     let followup = host.peer(&config.followup_url)?;
     host.follow("payments", payments, follow::Payments);
+    measures::start(&mut host);
     let (db, ids, shutdown) = (
         host.db.clone(),
         host.environment.ids.clone(),

@@ -12,6 +12,7 @@ pub mod follow;
 pub mod identity;
 pub mod indicator;
 pub mod local_aid;
+mod measures;
 pub mod note;
 pub mod push;
 pub mod record;
@@ -69,6 +70,7 @@ pub async fn serve(
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     let conventions = host.peer(&config.conventions_url)?;
     host.follow("conventions", conventions, follow::Conventions);
+    measures::start(&mut host);
     let (released, keys) = (host.db.clone(), vault.clone());
     host.every("releasing indicators", SWEEP_EVERY, move || {
         let (db, ring) = (released.clone(), keys.ring());

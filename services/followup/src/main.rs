@@ -5,6 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Parser;
 use nonrecours_followup::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, serve};
 use nonrecours_host::{Program, run};
+use nonrecours_rpc::tls::TlsConfig;
 
 /// Follow-up of persons, rights and sessions.
 #[derive(Parser)]
@@ -24,6 +25,9 @@ enum Command {
         /// Address it listens on.
         #[arg(long, env = "FOLLOWUP_LISTEN", default_value = DEFAULT_LISTEN)]
         listen: SocketAddr,
+        /// The certificate it serves with.
+        #[command(flatten)]
+        tls: TlsConfig,
     },
 }
 
@@ -32,7 +36,7 @@ async fn main() -> ExitCode {
     let program = match Command::parse() {
         Command::Serve(config) => Program::Serve(config.listen, config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
-        Command::Health { listen } => Program::Health(listen),
+        Command::Health { listen, tls } => Program::Health(listen, tls),
     };
     run(SERVICE, &MIGRATOR, program, serve).await
 }

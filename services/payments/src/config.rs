@@ -3,11 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use clap::Args;
-use nonrecours_host::{DatabaseConfig, HostConfig};
-use nonrecours_rpc::{
-    ServerConfig,
-    auth::{AuthConfig, PeerTokenConfig},
-};
+use nonrecours_host::{HostConfig, HostSettings};
 
 /// Where the service listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:50053";
@@ -24,28 +20,14 @@ pub struct Config {
     /// Address of `conventions`, whose changes open and complete the plans.
     #[arg(long, env = "CONVENTIONS_URL")]
     pub conventions_url: String,
-    /// Database connections.
+    /// What every service has.
     #[command(flatten)]
-    pub database: DatabaseConfig,
-    /// Limits of the server.
-    #[command(flatten)]
-    pub server: ServerConfig,
-    /// Whose tokens are accepted.
-    #[command(flatten)]
-    pub auth: AuthConfig,
-    /// The token shown to the other services.
-    #[command(flatten)]
-    pub peer_token: PeerTokenConfig,
+    pub host: HostSettings,
 }
 
 impl Config {
     /// What the host needs of them.
     pub(crate) fn host(&self) -> io::Result<HostConfig> {
-        Ok(HostConfig {
-            database: self.database.options(&self.database_url)?,
-            server: self.server.clone(),
-            auth: self.auth.clone(),
-            peer_token: self.peer_token.clone().source(),
-        })
+        self.host.with_database(&self.database_url)
     }
 }

@@ -9,6 +9,7 @@ mod explanation;
 mod follow;
 mod instalment;
 mod ledger_entry;
+mod measures;
 mod payment_difference;
 mod payment_plan;
 mod posting_codes;
@@ -44,6 +45,7 @@ pub async fn serve(
         conventions,
         follow::Conventions { ids: ids.clone() },
     );
+    measures::start(&mut host);
     let (db, shutdown) = (host.db.clone(), host.shutdown.clone());
     host.serve(listener, |server| {
         server

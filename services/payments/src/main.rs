@@ -5,6 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Parser;
 use nonrecours_host::{Program, run};
 use nonrecours_payments::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, serve};
+use nonrecours_rpc::tls::TlsConfig;
 
 /// Payment plans, instalments and ledger of the programme.
 #[derive(Parser)]
@@ -23,6 +24,9 @@ enum Command {
         /// Address it listens on.
         #[arg(long, env = "PAYMENTS_LISTEN", default_value = DEFAULT_LISTEN)]
         listen: SocketAddr,
+        /// The certificate it serves with.
+        #[command(flatten)]
+        tls: TlsConfig,
     },
 }
 
@@ -31,7 +35,7 @@ async fn main() -> ExitCode {
     let program = match Command::parse() {
         Command::Serve(config) => Program::Serve(config.listen, *config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
-        Command::Health { listen } => Program::Health(listen),
+        Command::Health { listen, tls } => Program::Health(listen, tls),
     };
     run(SERVICE, &MIGRATOR, program, serve).await
 }

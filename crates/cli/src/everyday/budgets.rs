@@ -11,8 +11,8 @@ use nonrecours_contracts::conventions::{
 use nonrecours_kernel::{Money, Role};
 use nonrecours_rpc::convert::{money, to_money};
 
-use super::{ask, client_as, request_id};
-use crate::{print, state::State};
+use super::{ask, request_id};
+use crate::{ask::client_as, print, state::State};
 
 /// Largest file of lines that is read, in bytes: a budget has 21 lines.
 const MAX_FILE: u64 = 64 * 1024;

@@ -7,8 +7,8 @@ use nonrecours_contracts::conventions::{
 };
 use nonrecours_kernel::Role;
 
-use super::{MAX_PAGES, PAGE, ask, client_as, request_id, shown_day};
-use crate::{print, state::State};
+use super::{MAX_PAGES, PAGE, ask, request_id, shown_day};
+use crate::{ask::client_as, print, state::State};
 
 /// What is done with commitments.
 #[derive(Clone, Debug, Subcommand)]

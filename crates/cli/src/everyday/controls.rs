@@ -8,8 +8,8 @@ use nonrecours_contracts::conventions::{
 use nonrecours_kernel::{Money, Role};
 use nonrecours_rpc::convert::to_money;
 
-use super::{ask, client_as, day_or_today, request_id};
-use crate::state::State;
+use super::{ask, day_or_today, request_id};
+use crate::{ask::client_as, state::State};
 
 /// How a hearing ended.
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -11,27 +11,13 @@ pub mod reports;
 use std::sync::Arc;
 
 use nonrecours_contracts::google::r#type::Date as WireDate;
-use nonrecours_kernel::{
-    Clock as _, IdSource, Role, SystemClock, french_date, paris_date, parse_date,
-};
+use nonrecours_kernel::{Clock as _, IdSource, SystemClock, french_date, paris_date, parse_date};
 use nonrecours_rpc::convert::{date, to_date};
-
-use crate::{client::Client, state::State, suite::Addresses};
 
 /// Things asked for at once.
 const PAGE: i32 = 200;
 /// Pages read of one list at most.
 const MAX_PAGES: usize = 1000;
-
-/// The suite that runs, as somebody with this role sees it. The operator's roles are those of the suite's own operator.
-fn client_as(state: &State, role: Role) -> anyhow::Result<Client> {
-    let addresses = Addresses {
-        conventions: state.conventions.clone(),
-        followup: state.followup.clone(),
-        payments: state.payments.clone(),
-    };
-    Client::new(&addresses, state.token(role.as_str())?)
-}
 
 /// One for each command: sent again by hand, it is another request.
 fn request_id() -> String {

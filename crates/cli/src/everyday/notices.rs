@@ -8,8 +8,8 @@ use nonrecours_contracts::conventions::{
 };
 use nonrecours_kernel::Role;
 
-use super::{MAX_PAGES, PAGE, ask, client_as, day_or_today, request_id, shown_day};
-use crate::{print, state::State};
+use super::{MAX_PAGES, PAGE, ask, day_or_today, request_id, shown_day};
+use crate::{ask::client_as, print, state::State};
 
 /// Who gives notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -13,8 +13,8 @@ use nonrecours_rpc::convert::money;
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 
-use super::{MAX_PAGES, PAGE, ask, budgets::percent, client_as, shown_day};
-use crate::{client::Client, journey::name_of, print, state::State};
+use super::{MAX_PAGES, PAGE, ask, budgets::percent, shown_day};
+use crate::{ask::client_as, client::Client, journey::name_of, print, state::State};
 
 /// What is asked of the report of a convention.
 #[derive(Clone, Debug, Subcommand)]

@@ -37,6 +37,9 @@ pub enum AuthError {
     /// Not valid yet, the leeway included.
     #[error("not yet valid")]
     NotYetValid,
+    /// A token of a peer where peers are known by their certificates.
+    #[error("a peer is known here by its certificate, not by a token")]
+    PeerByToken,
     /// A genuine token whose claims do not make a caller: no role, an operator's agent without an operator, …
     #[error("claims refused: {}: {}", .0.reason, .0)]
     Claims(Invalid),
@@ -60,7 +63,8 @@ impl From<AuthError> for Failure {
             | AuthError::BadSignature
             | AuthError::WrongIssuer
             | AuthError::WrongAudience
-            | AuthError::NotYetValid => Text::new(
+            | AuthError::NotYetValid
+            | AuthError::PeerByToken => Text::new(
                 "The access token is refused.",
                 "Jeton d'accès refusé : identifiez-vous à nouveau ; si le refus persiste, \
                  prévenez votre administrateur.",

@@ -8,32 +8,34 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
-use tokio::{fs::File, io::AsyncReadExt as _, sync::Mutex};
+use tokio::{fs::File, io::AsyncReadExt as _};
 use tonic::Status;
 use tower::{Layer, Service};
 
 use super::MAX_TOKEN_BYTES;
-use crate::failure::Failure;
-
-/// Age at which the file of the token is read again.
-const REREAD_INTERVAL: Duration = Duration::from_secs(30);
+use crate::{
+    failure::Failure,
+    reread::{REREAD_INTERVAL, Reread},
+};
 
 /// Where the token for the other services is.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PeerTokenConfig {
-    /// File with the access token that this service presents to the others; read again when it is rotated.
+    /// File with the access token that this service presents to the others; read again when it is rotated. None: it
+    /// shows its certificate alone.
     #[arg(long, env = "PEER_TOKEN_FILE")]
-    pub peer_token_file: PathBuf,
+    pub peer_token_file: Option<PathBuf>,
 }
 
 impl PeerTokenConfig {
-    /// The token of the file.
+    /// The token of the file, if there is one.
     pub fn source(self) -> TokenSource {
-        TokenSource::file(self.peer_token_file)
+        self.peer_token_file
+            .map_or_else(TokenSource::none, TokenSource::file)
     }
 }
 
@@ -58,12 +60,18 @@ type Make = dyn Fn() -> Result<String, Box<dyn Error + Send + Sync>> + Send + Sy
 pub struct TokenSource(Arc<Kind>);
 
 enum Kind {
+    None,
     Fixed(String),
     Made(Box<Make>),
     File(TokenFile),
 }
 
 impl TokenSource {
+    /// No token: the caller is known by the certificate of its connection, or not at all.
+    pub fn none() -> Self {
+        Self(Arc::new(Kind::None))
+    }
+
     /// Always this token.
     pub fn fixed(token: impl Into<String>) -> Self {
         Self(Arc::new(Kind::Fixed(token.into())))
@@ -88,51 +96,27 @@ impl TokenSource {
     fn file_reread(path: impl Into<PathBuf>, interval: Duration) -> Self {
         Self(Arc::new(Kind::File(TokenFile {
             path: path.into(),
-            interval,
-            read: Mutex::new(None),
+            token: Reread::new("token file", interval),
         })))
     }
 
-    /// `Bearer <token>`, marked so that it is not logged.
-    pub async fn bearer(&self) -> Result<HeaderValue, TokenError> {
+    /// `Bearer <token>`, marked so that it is not logged; nothing where none is shown.
+    pub async fn bearer(&self) -> Result<Option<HeaderValue>, TokenError> {
         match &*self.0 {
-            Kind::Fixed(token) => bearer(token),
-            Kind::Made(make) => bearer(&make().map_err(TokenError::Made)?),
-            Kind::File(file) => file.bearer().await,
+            Kind::None => Ok(None),
+            Kind::Fixed(token) => bearer(token).map(Some),
+            Kind::Made(make) => bearer(&make().map_err(TokenError::Made)?).map(Some),
+            Kind::File(file) => file.token.get(|| file.read()).await.map(Some),
         }
     }
 }
 
 struct TokenFile {
     path: PathBuf,
-    interval: Duration,
-    /// When it was last tried, and what was last read.
-    read: Mutex<Option<(Instant, HeaderValue)>>,
+    token: Reread<HeaderValue>,
 }
 
 impl TokenFile {
-    async fn bearer(&self) -> Result<HeaderValue, TokenError> {
-        let mut read = self.read.lock().await;
-        let held = match &*read {
-            Some((at, token)) if at.elapsed() < self.interval => return Ok(token.clone()),
-            Some((_, token)) => Some(token.clone()),
-            None => None,
-        };
-        let token = match (self.read().await, held) {
-            (Ok(token), _) => token,
-            (Err(error), Some(held)) => {
-                tracing::warn!(
-                    error = &error as &dyn Error,
-                    "token file not read: the earlier token still serves"
-                );
-                held
-            }
-            (Err(error), None) => return Err(error),
-        };
-        *read = Some((Instant::now(), token.clone()));
-        Ok(token)
-    }
-
     async fn read(&self) -> Result<HeaderValue, TokenError> {
         let mut text = String::new();
         File::open(&self.path)
@@ -157,7 +141,7 @@ fn bearer(token: &str) -> Result<HeaderValue, TokenError> {
     Ok(value)
 }
 
-/// Puts the token of a [`TokenSource`] on every call of a client. Without a token the call fails UNAVAILABLE.
+/// Puts the token of a [`TokenSource`] on every call of a client. A token that cannot be had fails the call UNAVAILABLE.
 #[derive(Clone)]
 pub struct TokenLayer {
     source: TokenSource,
@@ -211,7 +195,9 @@ where
         Box::pin(async move {
             match source.bearer().await {
                 Ok(token) => {
-                    request.headers_mut().insert(AUTHORIZATION, token);
+                    if let Some(token) = token {
+                        request.headers_mut().insert(AUTHORIZATION, token);
+                    }
                     inner.call(request).await
                 }
                 Err(error) => Ok(Status::from(Failure::unavailable(&error)).into_http()),
@@ -227,7 +213,7 @@ mod tests {
     use super::*;
 
     async fn text(source: &TokenSource) -> String {
-        let value = source.bearer().await.unwrap();
+        let value = source.bearer().await.unwrap().unwrap();
         assert!(value.is_sensitive());
         value.to_str().unwrap().to_owned()
     }

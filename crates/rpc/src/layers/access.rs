@@ -15,6 +15,7 @@ use tower::{Layer, Service};
 use crate::{
     auth::{AuthError, Verifier, access_table},
     failure::Failure,
+    tls::Peers,
 };
 
 /// Paths open to everybody: health for whoever supervises the service, reflection for whoever discovers it.
@@ -24,20 +25,23 @@ pub const OPEN_PATHS: [&str; 3] = [
     "/grpc.reflection.v1alpha.ServerReflection/",
 ];
 
-/// Admits a call whose token is valid and gives one of the roles that the rpc declares in the contract.
+/// Admits a call whose token is valid, or whose connection shows the certificate of a peer, and that has one of the roles
+/// which the rpc declares in the contract.
 ///
 /// Admitted, it goes on with its [`Caller`] as an extension and without its token. Refused: UNAUTHENTICATED;
 /// PERMISSION_DENIED (ROLE_MISSING), for everybody where the rpc declares no role; UNIMPLEMENTED for a path that is
 /// not of the contract, which no handler ever sees.
 #[derive(Clone)]
 pub struct AccessLayer {
-    verifier: Verifier,
+    door: Door,
 }
 
 impl AccessLayer {
-    /// Admits the bearers of tokens that this verifier accepts.
-    pub fn new(verifier: Verifier) -> Self {
-        Self { verifier }
+    /// Admits the bearers of tokens that this verifier accepts, and these peers by their certificates.
+    pub fn new(verifier: Verifier, peers: Peers) -> Self {
+        Self {
+            door: Door { verifier, peers },
+        }
     }
 }
 
@@ -47,7 +51,7 @@ impl<S> Layer<S> for AccessLayer {
     fn layer(&self, inner: S) -> Access<S> {
         Access {
             inner,
-            verifier: self.verifier.clone(),
+            door: self.door.clone(),
         }
     }
 }
@@ -56,7 +60,7 @@ impl<S> Layer<S> for AccessLayer {
 #[derive(Clone)]
 pub struct Access<S> {
     inner: S,
-    verifier: Verifier,
+    door: Door,
 }
 
 impl<S, B, R> Service<Request<B>> for Access<S>
@@ -81,12 +85,13 @@ where
         if is_open(request.uri().path()) {
             return Box::pin(inner.call(request));
         }
-        let verifier = self.verifier.clone();
+        let door = self.door.clone();
         Box::pin(async move {
             let path = request.uri().path().to_owned();
             let token = bearer(request.headers());
             request.headers_mut().remove(AUTHORIZATION);
-            match admit(&verifier, &path, token).await {
+            let peer = door.peers.caller(request.extensions());
+            match door.admit(&path, token, peer).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -101,25 +106,47 @@ fn is_open(path: &str) -> bool {
     OPEN_PATHS.iter().any(|open| path.starts_with(open))
 }
 
-async fn admit(
-    verifier: &Verifier,
-    path: &str,
-    token: Result<String, AuthError>,
-) -> Result<Caller, Status> {
-    let verified = match token {
-        Ok(token) => verifier.verify(&token).await,
-        Err(error) => Err(error),
-    };
-    let caller = verified.map_err(|error| {
-        tracing::info!(cause = %error, "caller not authenticated");
-        Failure::from(error)
-    })?;
-    match access_table().get(path) {
-        Some(needed) if needed.is_disjoint(&caller.roles) => {
-            Err(Failure::role_missing(&list(needed)).into())
+#[derive(Clone)]
+struct Door {
+    verifier: Verifier,
+    peers: Peers,
+}
+
+impl Door {
+    async fn admit(
+        &self,
+        path: &str,
+        token: Result<String, AuthError>,
+        peer: Option<Caller>,
+    ) -> Result<Caller, Status> {
+        let caller = self.identify(token, peer).await.map_err(|error| {
+            tracing::info!(cause = %error, "caller not authenticated");
+            Failure::from(error)
+        })?;
+        match access_table().get(path) {
+            Some(needed) if needed.is_disjoint(&caller.roles) => {
+                Err(Failure::role_missing(&list(needed)).into())
+            }
+            Some(_) => Ok(caller),
+            None => Err(Status::unimplemented("No such method.")),
         }
-        Some(_) => Ok(caller),
-        None => Err(Status::unimplemented("No such method.")),
+    }
+
+    /// A token says who calls, whatever the connection; without one a peer is who its certificate says.
+    async fn identify(
+        &self,
+        token: Result<String, AuthError>,
+        peer: Option<Caller>,
+    ) -> Result<Caller, AuthError> {
+        let token = match (token, peer) {
+            (Err(AuthError::Missing), Some(peer)) => return Ok(peer),
+            (token, _) => token?,
+        };
+        let caller = self.verifier.verify(&token).await?;
+        if self.peers.by_certificate() && caller.roles.contains(&Role::PeerService) {
+            return Err(AuthError::PeerByToken);
+        }
+        Ok(caller)
     }
 }
 

@@ -18,6 +18,7 @@ use nonrecours_rpc::{
     auth::{TokenLayer, TokenSource, access_table},
     layers::access::AccessLayer,
     open,
+    tls::Peers,
 };
 use prost::Message as _;
 use time::Duration;
@@ -72,7 +73,7 @@ impl Suite {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::builder()
-            .layer(AccessLayer::new(verifier))
+            .layer(AccessLayer::new(verifier, Peers::default()))
             .add_service(health)
             .add_service(LedgerServiceServer::new(Ledger))
             .serve_with_incoming(TcpListenerStream::new(listener));
@@ -240,7 +241,7 @@ async fn a_service_outside_the_contract_is_out_of_reach_even_if_it_is_served() {
         Ok::<_, Infallible>(http::Response::new(reached))
     });
     let service = ServiceBuilder::new()
-        .layer(AccessLayer::new(verifier))
+        .layer(AccessLayer::new(verifier, Peers::default()))
         .service(handler);
     let answer = async |path: &str| {
         let request = http::Request::builder()

@@ -41,9 +41,9 @@ use nonrecours_contracts::{
 };
 use nonrecours_conventions::{Config, MIGRATOR, SERVICE, serve};
 use nonrecours_files::FilesConfig;
-use nonrecours_host::{DatabaseConfig, Environment};
+use nonrecours_host::{DatabaseConfig, Environment, HostSettings};
 use nonrecours_kernel::{Clock as _, ConventionName, OperatorId, OperatorName, paris_date};
-use nonrecours_rpc::{ServerConfig, client::PeerChannel, convert::to_date};
+use nonrecours_rpc::{ServerConfig, client::PeerChannel, convert::to_date, tls::TlsConfig};
 use nonrecours_testkit::{
     ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids, request_id,
 };
@@ -487,10 +487,13 @@ async fn run(
         payments_url,
         typeset_program,
         files: FilesConfig::folder(files.path()),
-        database: DatabaseConfig { max_connections: 8 },
-        server: ServerConfig::default(),
-        auth: tokens.auth(),
-        peer_token: tokens.peer_token(SERVICE),
+        host: HostSettings {
+            database: DatabaseConfig { max_connections: 8 },
+            server: ServerConfig::default(),
+            auth: tokens.auth(),
+            peer_token: tokens.peer_token(SERVICE),
+            tls: TlsConfig::default(),
+        },
     };
     let environment = Environment {
         clock: Arc::new(clock.clone()),

@@ -18,10 +18,10 @@ use nonrecours_followup::{
     serve,
     vault::Vault,
 };
-use nonrecours_host::{DatabaseConfig, Environment};
+use nonrecours_host::{DatabaseConfig, Environment, HostSettings};
 use nonrecours_kernel::{ConventionId, ConventionName, IdSource, OperatorId, Scope};
 use nonrecours_pg::Db;
-use nonrecours_rpc::{ServerConfig, client::PeerChannel};
+use nonrecours_rpc::{ServerConfig, client::PeerChannel, tls::TlsConfig};
 use nonrecours_testkit::{ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids};
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -78,10 +78,13 @@ impl Suite {
             database_url: database.app_url().to_owned(),
             keys_file: keys_file.clone(),
             conventions_url: source.url(),
-            database: DatabaseConfig { max_connections: 8 },
-            server: ServerConfig::default(),
-            auth: tokens.auth(),
-            peer_token: tokens.peer_token(SERVICE),
+            host: HostSettings {
+                database: DatabaseConfig { max_connections: 8 },
+                server: ServerConfig::default(),
+                auth: tokens.auth(),
+                peer_token: tokens.peer_token(SERVICE),
+                tls: TlsConfig::default(),
+            },
         };
         let environment = Environment {
             clock: Arc::new(clock.clone()),

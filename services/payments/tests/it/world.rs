@@ -18,7 +18,7 @@ use nonrecours_contracts::{
         payment_plan_service_client::PaymentPlanServiceClient,
     },
 };
-use nonrecours_host::{DatabaseConfig, Environment};
+use nonrecours_host::{DatabaseConfig, Environment, HostSettings};
 use nonrecours_kernel::{ConventionName, IdSource, Money, OperatorId, OperatorName, paris_date};
 use nonrecours_payments::{Config, MIGRATOR, SERVICE, serve};
 use nonrecours_rpc::{
@@ -26,6 +26,7 @@ use nonrecours_rpc::{
     client::PeerChannel,
     convert::{to_date, to_money},
     details::Details,
+    tls::TlsConfig,
 };
 use nonrecours_testkit::{
     ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids, request_id,
@@ -315,10 +316,13 @@ async fn run(
         listen: "127.0.0.1:0".parse().unwrap(),
         database_url: db.app_url().to_owned(),
         conventions_url: source.url(),
-        database: DatabaseConfig { max_connections: 8 },
-        server: ServerConfig::default(),
-        auth: tokens.auth(),
-        peer_token: tokens.peer_token(SERVICE),
+        host: HostSettings {
+            database: DatabaseConfig { max_connections: 8 },
+            server: ServerConfig::default(),
+            auth: tokens.auth(),
+            peer_token: tokens.peer_token(SERVICE),
+            tls: TlsConfig::default(),
+        },
     };
     let environment = Environment {
         clock: Arc::new(clock.clone()),
