@@ -5,6 +5,24 @@ use prost_reflect::Value;
 use crate::contract::{assert_kept, methods, option};
 
 #[test]
+fn every_rpc_of_follow_up_says_whether_it_is_journalled() {
+    let silent = methods().into_iter().filter(|method| {
+        let access = option(method.options(), "nonrecours.common.v1.access");
+        let declared = access.as_ref().and_then(Value::as_message).map(|access| {
+            let declared = access.get_field_by_name("personal_data").unwrap();
+            declared.as_enum_number()
+        });
+        let of_persons = method.parent_service().package_name() == "nonrecours.followup.v1";
+        // Elsewhere it would promise entries that nobody makes.
+        of_persons == matches!(declared, None | Some(Some(0)))
+    });
+    assert_kept(
+        "Every rpc of follow-up, and no other, declares personal_data in nonrecours.common.v1.access",
+        silent.map(|method| method.full_name().to_owned()),
+    );
+}
+
+#[test]
 fn every_rpc_declares_who_may_call_it() {
     let undeclared = methods().into_iter().filter(|method| {
         let access = option(method.options(), "nonrecours.common.v1.access");

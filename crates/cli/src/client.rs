@@ -28,6 +28,7 @@ use nonrecours_contracts::{
     },
     feed::change_feed_service_client::ChangeFeedServiceClient,
     followup::{
+        access_service_client::AccessServiceClient,
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
         entitlement_service_client::EntitlementServiceClient,
@@ -152,6 +153,7 @@ clients! {
     indicators: IndicatorServiceClient on followup;
     renewals: RenewalServiceClient on followup;
     erasures: ErasureServiceClient on followup;
+    accesses: AccessServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;

@@ -169,6 +169,7 @@ impl Suite {
             listen: on_followup.local_addr()?,
             database_url: followup.app,
             keys_file,
+            journal_retention_months: nonrecours_followup::journal::keep::DEFAULT_RETENTION_MONTHS,
             conventions_url: addresses.conventions.clone(),
             host: suite.settings("followup")?,
         };

@@ -112,8 +112,12 @@ impl ChangeFeed {
         cursor: Cursor,
         size: i64,
     ) -> Result<Vec<Recorded>, Failure> {
-        let mut tx = self.db.read(scope).await?;
-        Ok(tx.changes_after(cursor, size).await?)
+        let mut tx = self.db.disclose(scope).await?;
+        let changes = tx.changes_after(cursor, size).await?;
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        Ok(tx.tell(names(&changes), changes).await?)
     }
 
     async fn history(
@@ -139,15 +143,17 @@ impl ChangeFeed {
             MAX_PAGE_SIZE,
         )?;
         let after = page.after::<i64>()?.unwrap_or_default();
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let rows = tx
             .history(operator, &request.name, after, page.limit())
             .await?;
         let (rows, next_page_token) = page.cut(rows, |row| row.cursor.position.to_string());
-        Ok(ListHistoryResponse {
+        let told = names(&rows);
+        let answer = ListHistoryResponse {
             changes: rows.into_iter().map(wire).collect(),
             next_page_token,
-        })
+        };
+        Ok(tx.tell(told, answer).await?)
     }
 }
 
@@ -168,6 +174,14 @@ impl ChangeFeedService for ChangeFeed {
         let (caller, request) = open(request)?;
         Ok(Response::new(self.history(&caller, &request).await?))
     }
+}
+
+/// The resources that these changes are about.
+fn names(changes: &[Recorded]) -> Vec<String> {
+    changes
+        .iter()
+        .map(|change| change.resource.clone())
+        .collect()
 }
 
 /// The operator that a resource name begins with, if it does.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::call::Call;
+
 use crate::{Invalid, OperatorId};
 
 /// Longest subject or display name, in characters.
@@ -112,6 +114,8 @@ pub struct Caller {
     pub roles: BTreeSet<Role>,
     /// The operator of a caller who works for one; none on the programme's side.
     pub operator: Option<OperatorId>,
+    /// What is being called; nothing until the call is admitted.
+    pub call: Call,
 }
 
 impl Caller {
@@ -131,6 +135,7 @@ impl Caller {
             display_name: display_name.into(),
             roles: roles.into_iter().collect(),
             operator,
+            call: Call::default(),
         };
         check_name("CALLER_SUBJECT", &caller.subject)?;
         check_name("CALLER_DISPLAY_NAME", &caller.display_name)?;
@@ -185,6 +190,9 @@ impl Caller {
             operator,
             actor: self.subject.clone(),
             actor_name: self.display_name.clone(),
+            actor_operator: self.operator,
+            roles: self.roles.clone(),
+            call: self.call.clone(),
         }
     }
 
@@ -225,6 +233,9 @@ pub struct Scope {
     operator: Option<OperatorId>,
     actor: String,
     actor_name: String,
+    actor_operator: Option<OperatorId>,
+    roles: BTreeSet<Role>,
+    call: Call,
 }
 
 impl Scope {
@@ -235,6 +246,9 @@ impl Scope {
             // Cannot be the subject of a person's token by mistake: an issuer that gave one would name a service.
             actor: format!("service:{service}"),
             actor_name: service.to_owned(),
+            actor_operator: None,
+            roles: BTreeSet::new(),
+            call: Call::default(),
         }
     }
 
@@ -260,6 +274,21 @@ impl Scope {
     /// The actor's name for histories.
     pub fn actor_name(&self) -> &str {
         &self.actor_name
+    }
+
+    /// The operator whom the actor works for, if any.
+    pub const fn actor_operator(&self) -> Option<OperatorId> {
+        self.actor_operator
+    }
+
+    /// The actor's roles; a service acting on its own has none.
+    pub const fn roles(&self) -> &BTreeSet<Role> {
+        &self.roles
+    }
+
+    /// What was called.
+    pub const fn call(&self) -> &Call {
+        &self.call
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod act_id;
 pub mod blocker;
+pub mod call;
 pub mod caller;
 pub mod catalogue;
 pub mod changes;
@@ -29,6 +30,7 @@ mod text;
 
 pub use act_id::{ActId, ActNature};
 pub use blocker::Blocker;
+pub use call::Call;
 pub use caller::{Caller, OutOfReach, Role, Scope};
 pub use changes::change_label;
 pub use clock::{Clock, ManualClock, SystemClock};

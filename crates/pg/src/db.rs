@@ -12,7 +12,11 @@ use sqlx::{
 use tokio::sync::{Notify, futures::Notified};
 use tracing::Instrument as _;
 
-use crate::{error::Error, migrate::MigrateError, tx::Tx};
+use crate::{
+    error::Error,
+    migrate::MigrateError,
+    tx::{Tx, Witness},
+};
 
 /// Connections of one service instance unless configured otherwise.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 16;
@@ -50,6 +54,7 @@ pub struct Db {
     pool: PgPool,
     clock: Arc<dyn Clock>,
     committed: Arc<Notify>,
+    witness: Option<Witness>,
 }
 
 impl Db {
@@ -73,7 +78,17 @@ impl Db {
             pool,
             clock,
             committed: Arc::new(Notify::new()),
+            witness: None,
         })
+    }
+
+    /// The same database, whose transactions show this witness what they have told and changed before they commit.
+    #[must_use]
+    pub fn witnessed_by(self, witness: Witness) -> Self {
+        Self {
+            witness: Some(witness),
+            ..self
+        }
     }
 
     /// Refuses a database whose schema is not the one this program was built for.
@@ -84,16 +99,29 @@ impl Db {
 
     /// Begins a transaction that may write, seeing what the scope may see.
     pub async fn begin(&self, scope: &Scope) -> Result<Tx, Error> {
-        let inner = self.start("BEGIN").await?;
-        Tx::open(inner, scope, self.clock.now(), Arc::clone(&self.committed)).await
+        self.open("BEGIN", scope).await
     }
 
     /// Begins a transaction that only reads, all statements at the same instant.
     pub async fn read(&self, scope: &Scope) -> Result<Tx, Error> {
-        let inner = self
-            .start("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.open("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", scope)
+            .await
+    }
+
+    /// Begins a transaction that reads what the journal of accesses is about, all statements at the same instant: it ends
+    /// with [`Tx::tell`], which keeps the entry. Its commit does not wait for the disk: no record depends on it.
+    pub async fn disclose(&self, scope: &Scope) -> Result<Tx, Error> {
+        let mut tx = self
+            .open("BEGIN ISOLATION LEVEL REPEATABLE READ", scope)
             .await?;
-        Tx::open(inner, scope, self.clock.now(), Arc::clone(&self.committed)).await
+        tx.commit_without_waiting().await?;
+        Ok(tx)
+    }
+
+    async fn open(&self, statement: &'static str, scope: &Scope) -> Result<Tx, Error> {
+        let inner = self.start(statement).await?;
+        let committed = Arc::clone(&self.committed);
+        Tx::open(inner, scope, self.clock.now(), committed, self.witness).await
     }
 
     /// Starts a transaction on a task of its own, which goes on when the caller is gone: sqlx 0.9.0 gives a connection

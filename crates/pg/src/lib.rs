@@ -20,4 +20,4 @@ pub use measure::Measures;
 pub use migrate::{MigrateError, migrate};
 pub use outbox::{Change, Entry, Event, Recorded};
 pub use replay::REPLAY_RETENTION;
-pub use tx::Tx;
+pub use tx::{Touched, Tx, Witness};

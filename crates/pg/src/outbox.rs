@@ -132,6 +132,7 @@ impl Tx {
         .await?;
         debug_assert_eq!(done.rows_affected(), entries.len() as u64);
         self.recorded = true;
+        self.changed(entries.iter().map(|entry| entry.resource.as_str()));
         Ok(())
     }
 

@@ -56,6 +56,26 @@ pub fn to_date(value: Date) -> wire::Date {
     }
 }
 
+/// Reads an instant that may be missing. Refused with `TIMESTAMP_INVALID` when it is none of years 1 to 9999.
+pub fn optional_timestamp(value: Option<&Timestamp>) -> Result<Option<OffsetDateTime>, Invalid> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let read = || {
+        let instant = OffsetDateTime::from_unix_timestamp(value.seconds).ok()?;
+        let nanos = u32::try_from(value.nanos).ok()?;
+        let instant = instant.replace_nanosecond(nanos).ok()?;
+        (instant.year() >= 1).then_some(instant)
+    };
+    read().map(Some).ok_or_else(|| {
+        Invalid::new(
+            "TIMESTAMP_INVALID",
+            "this is no instant",
+            "Cet instant n'existe pas : donnez une date et une heure.",
+        )
+    })
+}
+
 /// Writes an instant.
 pub fn to_timestamp(value: OffsetDateTime) -> Timestamp {
     Timestamp {

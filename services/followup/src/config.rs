@@ -5,6 +5,8 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use clap::Args;
 use nonrecours_host::{HostConfig, HostSettings};
 
+use crate::journal::keep::{DEFAULT_RETENTION_MONTHS, MAX_RETENTION_MONTHS, MIN_RETENTION_MONTHS};
+
 /// Address that `serve` listens on, and that `health` asks, unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:50052";
 
@@ -23,6 +25,14 @@ pub struct Config {
     /// Address of the service `conventions`.
     #[arg(long, env = "CONVENTIONS_URL")]
     pub conventions_url: String,
+    /// How long entries of the journal of accesses are kept, months.
+    #[arg(
+        long,
+        env = "FOLLOWUP_JOURNAL_RETENTION_MONTHS",
+        default_value_t = DEFAULT_RETENTION_MONTHS,
+        value_parser = clap::value_parser!(i32).range(i64::from(MIN_RETENTION_MONTHS)..=i64::from(MAX_RETENTION_MONTHS))
+    )]
+    pub journal_retention_months: i32,
     /// What every service has.
     #[command(flatten)]
     pub host: HostSettings,

@@ -11,6 +11,7 @@ pub mod error;
 pub mod follow;
 pub mod identity;
 pub mod indicator;
+pub mod journal;
 pub mod local_aid;
 mod measures;
 pub mod note;
@@ -40,6 +41,7 @@ use crate::{
     identity::rotation,
     identity::rpc::Identities,
     indicator::rpc::IndicatorReads,
+    journal::rpc::Accesses,
     local_aid::rpc::LocalAids,
     note::rpc::Notes,
     push::rpc::Pushes,
@@ -56,6 +58,9 @@ pub const SERVICE: &str = "followup";
 /// How often what a day brings is looked for: quarters to be released, renewals that come up or are missed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
+/// How often entries of the journal of accesses are sealed.
+const SEAL_EVERY: Duration = Duration::from_secs(60);
+
 /// The service's own tables.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -68,6 +73,7 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     let vault = Vault::load(&config.keys_file).map_err(io::Error::from)?;
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
+    host.db = host.db.clone().witnessed_by(journal::witness);
     let conventions = host.peer(&config.conventions_url)?;
     host.follow("conventions", conventions, follow::Conventions);
     measures::start(&mut host);
@@ -91,6 +97,16 @@ pub async fn serve(
         let (db, ids) = (watched.clone(), new_ids.clone());
         async move { renewal::sweep::run(&db, &ids, SERVICE).await.map(drop) }
     });
+    let sealed = db.clone();
+    host.every("sealing the journal of accesses", SEAL_EVERY, move || {
+        let db = sealed.clone();
+        async move { journal::keep::seal(&db, SERVICE).await.map(drop) }
+    });
+    let (kept, months) = (db.clone(), config.journal_retention_months);
+    host.every("purging the journal of accesses", SWEEP_EVERY, move || {
+        let db = kept.clone();
+        async move { journal::keep::purge(&db, SERVICE, months).await.map(drop) }
+    });
     host.serve(listener, |server| {
         server
             .add(ChangeFeed::server(
@@ -104,6 +120,7 @@ pub async fn serve(
             .add(Steps::server(db.clone()))
             .add(Notes::server(db.clone(), vault.clone()))
             .add(IndicatorReads::server(db.clone()))
+            .add(Accesses::server(db.clone()))
             .add(LocalAids::server(db.clone(), ids.clone()))
             .add(Referrals::server(db.clone(), ids.clone()))
             .add(ReceivedReferrals::server(db.clone(), vault.clone()))

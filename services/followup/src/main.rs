@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
-use nonrecours_followup::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, serve};
+use nonrecours_followup::{
+    Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, journal::command::VerifyJournal, serve,
+};
 use nonrecours_host::{Program, run};
 use nonrecours_rpc::tls::TlsConfig;
 
@@ -29,6 +31,8 @@ enum Command {
         #[command(flatten)]
         tls: TlsConfig,
     },
+    /// Verify the chain of the journal of accesses; fails, and names the first fault, when it is not as it was sealed.
+    VerifyJournal(VerifyJournal),
 }
 
 #[tokio::main]
@@ -37,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Serve(config) => Program::Serve(config.listen, config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
         Command::Health { listen, tls } => Program::Health(listen, tls),
+        Command::VerifyJournal(command) => return command.run().await,
     };
     run(SERVICE, &MIGRATOR, program, serve).await
 }

@@ -18,7 +18,7 @@ use clap::builder::NonEmptyStringValueParser;
 pub use error::AuthError;
 pub use jwks::{JwksError, JwksSource, REFRESH_INTERVAL, REFRESH_MAX_AGE};
 pub use peer::{PeerTokenConfig, TokenError, TokenLayer, TokenSource, WithToken};
-pub use table::access_table;
+pub use table::{access_table, journalled_table};
 pub use verifier::{LEEWAY, Verifier};
 
 /// Longest token that is looked at, received or sent, in bytes.

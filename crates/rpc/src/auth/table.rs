@@ -1,4 +1,5 @@
-//! Which roles each rpc asks for, as the contract declares it (`nonrecours.common.v1.access`).
+//! Which roles each rpc asks for, and which answers are journalled, as the contract declares it
+//! (`nonrecours.common.v1.access`).
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -35,17 +36,42 @@ fn table(pool: &DescriptorPool) -> HashMap<String, BTreeSet<Role>> {
         .collect()
 }
 
-fn roles(method: &MethodDescriptor) -> BTreeSet<Role> {
-    let Some(option) = method.parent_pool().get_extension_by_name(OPTION) else {
-        return BTreeSet::new();
-    };
+/// The rpcs that answer at once with personal data, by their path: such an answer leaves only once the journal of accesses
+/// has an entry of it. A stream answers message by message, and its handler keeps the entries.
+pub fn journalled_table() -> &'static BTreeSet<String> {
+    static TABLE: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let services = POOL.services();
+        services
+            .filter(|service| service.full_name().starts_with(OURS))
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+            .filter(|method| is_personal(method) && !method.is_server_streaming())
+            .map(|method| {
+                let service = method.parent_service().full_name();
+                format!("/{service}/{}", method.name())
+            })
+            .collect()
+    });
+    &TABLE
+}
+
+fn is_personal(method: &MethodDescriptor) -> bool {
+    let declared = declared(method, "personal_data");
+    declared.and_then(|value| value.as_enum_number())
+        == Some(common::PersonalData::Journalled.into())
+}
+
+/// What the option says in this field.
+fn declared(method: &MethodDescriptor, field: &str) -> Option<Value> {
+    let option = method.parent_pool().get_extension_by_name(OPTION)?;
     let options = method.options();
     let access = options.get_extension(&option);
-    let declared = access
-        .as_message()
-        .and_then(|access| access.get_field_by_name("roles"));
-    declared
-        .as_deref()
+    let value = access.as_message()?.get_field_by_name(field)?;
+    Some(value.into_owned())
+}
+
+fn roles(method: &MethodDescriptor) -> BTreeSet<Role> {
+    declared(method, "roles")
+        .as_ref()
         .and_then(Value::as_list)
         .unwrap_or_default()
         .iter()
@@ -129,6 +155,19 @@ mod tests {
         assert_eq!(role_of(0), None);
         assert_eq!(role_of(8), None);
         assert!(common::Role::try_from(8).is_err());
+    }
+
+    #[test]
+    fn answers_with_personal_data_are_journalled() {
+        let journalled = journalled_table();
+        assert!(journalled.contains("/nonrecours.followup.v1.NoteService/ListNotes"));
+        for other in [
+            "/nonrecours.followup.v1.SessionService/ListSessions",
+            "/nonrecours.followup.v1.PushService/PushRecords",
+            "/nonrecours.payments.v1.LedgerService/ListLedgerEntries",
+        ] {
+            assert!(access_table().contains_key(other) && !journalled.contains(other));
+        }
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use nonrecours_kernel::{Caller, Role};
+use nonrecours_kernel::{Call, Caller, Role};
 use tonic::Status;
 use tower::{Layer, Service};
 
 use crate::{
-    auth::{AuthError, Verifier, access_table},
+    auth::{AuthError, Verifier, access_table, journalled_table},
     failure::Failure,
     tls::Peers,
 };
@@ -28,7 +28,8 @@ pub const OPEN_PATHS: [&str; 3] = [
 /// Admits a call whose token is valid, or whose connection shows the certificate of a peer, and that has one of the roles
 /// which the rpc declares in the contract.
 ///
-/// Admitted, it goes on with its [`Caller`] as an extension and without its token. Refused: UNAUTHENTICATED;
+/// Admitted, it goes on with its [`Caller`] as an extension and without its token; an answer that the contract says is
+/// journalled leaves only once it is (ADR 0018), else INTERNAL goes in its place. Refused: UNAUTHENTICATED;
 /// PERMISSION_DENIED (ROLE_MISSING), for everybody where the rpc declares no role; UNIMPLEMENTED for a path that is
 /// not of the contract, which no handler ever sees.
 #[derive(Clone)]
@@ -92,14 +93,27 @@ where
             request.headers_mut().remove(AUTHORIZATION);
             let peer = door.peers.caller(request.extensions());
             match door.admit(&path, token, peer).await {
-                Ok(caller) => {
+                Ok(mut caller) => {
+                    let call = Call::of(&path);
+                    caller.call = call.clone();
                     request.extensions_mut().insert(caller);
-                    inner.call(request).await
+                    let response = inner.call(request).await?;
+                    Ok(journalled(&call, response))
                 }
                 Err(status) => Ok(status.into_http()),
             }
         })
     }
+}
+
+/// The answer, unless it tells of what is to be journalled and is not.
+fn journalled<R: Default>(call: &Call, response: Response<R>) -> Response<R> {
+    let is_refusal = response.headers().contains_key("grpc-status");
+    if is_refusal || call.is_journalled() || !journalled_table().contains(call.rpc()) {
+        return response;
+    }
+    let failure = Failure::bug("an answer with personal data was not journalled");
+    Status::from(failure).into_http()
 }
 
 fn is_open(path: &str) -> bool {

@@ -117,12 +117,11 @@ impl Beneficiaries {
         let name: BeneficiaryName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
-        let record = store::get(&mut tx, &name).await?;
-        Ok(record
-            .as_ref()
-            .map(Wire::from)
-            .ok_or_else(|| Failure::not_found(name))?)
+        let mut tx = self.db.disclose(&scope).await?;
+        let record = store::get(&mut tx, &name)
+            .await?
+            .ok_or_else(|| Failure::not_found(name))?;
+        Ok(tx.tell([record.name()], Wire::from(&record)).await?)
     }
 
     async fn list(
@@ -136,13 +135,14 @@ impl Beneficiaries {
         let query = ["ListBeneficiaries", &parent.to_string()];
         let page = Page::read(&query, request.page_size, &request.page_token)?;
         let after = page.after::<Uuid>()?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let records = store::list(&mut tx, parent.operator, after, page.limit()).await?;
         let (records, next_page_token) = page.cut(records, |record| record.id.to_string());
-        Ok(ListBeneficiariesResponse {
+        let answer = ListBeneficiariesResponse {
             beneficiaries: records.iter().map(Wire::from).collect(),
             next_page_token,
-        })
+        };
+        Ok(tx.tell(records.iter().map(Record::name), answer).await?)
     }
 }
 

@@ -45,8 +45,8 @@ impl Erasures {
             .await?
             .pop();
         // Done before, the person is not there any more.
-        if let Some(earlier) = tx.replay(&request).await? {
-            return Ok(earlier);
+        if let Some(earlier) = tx.replay::<_, Wire>(&request).await? {
+            return Ok(tx.tell([earlier.name.clone()], earlier).await?);
         }
         let person = person.ok_or_else(|| Failure::not_found(name))?;
         etag::check(&request.etag, person.revision)?;
@@ -69,8 +69,8 @@ impl Erasures {
         let reference = check.finish(|| reference)?;
 
         let mut tx = self.db.begin(&scope).await?;
-        if let Some(earlier) = tx.replay(&request).await? {
-            return Ok(earlier);
+        if let Some(earlier) = tx.replay::<_, Wire>(&request).await? {
+            return Ok(tx.tell([earlier.name.clone()], earlier).await?);
         }
         let ring = self.vault.ring();
         let unknown = || Failure::not_found(format!("{parent}/erasures"));
@@ -94,12 +94,11 @@ impl Erasures {
         let name: ErasureName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
-        let erasure = store::get(&mut tx, &name).await?;
-        Ok(erasure
-            .as_ref()
-            .map(Wire::from)
-            .ok_or_else(|| Failure::not_found(name))?)
+        let mut tx = self.db.disclose(&scope).await?;
+        let erasure = store::get(&mut tx, &name)
+            .await?
+            .ok_or_else(|| Failure::not_found(name))?;
+        Ok(tx.tell(names(&erasure), Wire::from(&erasure)).await?)
     }
 
     async fn list(
@@ -113,15 +112,21 @@ impl Erasures {
         let query = ["ListErasures", &parent.to_string()];
         let page = Page::read(&query, request.page_size, &request.page_token)?;
         let after = page.after::<Uuid>()?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let erasures = store::list(&mut tx, parent.operator, after, page.limit()).await?;
         let (erasures, next_page_token) =
             page.cut(erasures, |erasure| erasure.name.erasure.to_string());
-        Ok(ListErasuresResponse {
+        let answer = ListErasuresResponse {
             erasures: erasures.iter().map(Wire::from).collect(),
             next_page_token,
-        })
+        };
+        Ok(tx.tell(erasures.iter().flat_map(names), answer).await?)
     }
+}
+
+/// What is told with an erasure.
+fn names(erasure: &Erasure) -> [String; 2] {
+    [erasure.name.to_string(), erasure.beneficiary.to_string()]
 }
 
 #[tonic::async_trait]

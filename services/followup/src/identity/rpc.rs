@@ -31,19 +31,20 @@ impl Identities {
         let name: BeneficiaryIdentityName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let sealed = store::get(&mut tx, &name)
             .await?
             .ok_or_else(|| Failure::not_found(name))?;
         let identity = sealed.open(&self.vault.ring())?;
-        Ok(Wire {
+        let answer = Wire {
             name: name.to_string(),
             identity: Some((&identity).into()),
             revision: sealed.revision,
             create_time: Some(to_timestamp(sealed.create_time)),
             update_time: Some(to_timestamp(sealed.update_time)),
             etag: etag::of(sealed.revision),
-        })
+        };
+        Ok(tx.tell([name.to_string()], answer).await?)
     }
 }
 

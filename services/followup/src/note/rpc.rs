@@ -80,11 +80,12 @@ impl Notes {
         let name: NoteName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let record = store::get(&mut tx, &name).await?;
         let record = record.ok_or_else(|| Failure::not_found(name))?;
         let mut notes = self.with_texts(&mut tx, name.operator, &[record]).await?;
-        Ok(notes.pop().ok_or_else(|| Failure::not_found(name))?)
+        let note = notes.pop().ok_or_else(|| Failure::not_found(name))?;
+        Ok(tx.tell([name.to_string()], note).await?)
     }
 
     /// Notes with what they say: empty when the key of the person has been erased.
@@ -111,13 +112,14 @@ impl Notes {
         let query = ["ListNotes", &parent.to_string()];
         let page = Page::read(&query, request.page_size, &request.page_token)?;
         let after = page.after::<Uuid>()?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let records = store::list(&mut tx, parent.operator, after, page.limit()).await?;
         let (records, next_page_token) = page.cut(records, |record| record.id.to_string());
-        Ok(ListNotesResponse {
+        let answer = ListNotesResponse {
             notes: self.with_texts(&mut tx, parent.operator, &records).await?,
             next_page_token,
-        })
+        };
+        Ok(tx.tell(records.iter().map(Record::name), answer).await?)
     }
 }
 

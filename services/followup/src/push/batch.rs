@@ -177,14 +177,6 @@ async fn store_once(
             || outcomes
                 .iter()
                 .any(|(_, outcome)| matches!(outcome, Outcome::Rejected(_))));
-    if rules.dry_run || held_back {
-        // What was tried goes with the transaction.
-        drop(tx);
-    } else {
-        tx.record_all(&changes).await?;
-        figures.settle(&mut tx).await?;
-        tx.commit().await?;
-    }
     let mut results = Results::of(records);
     for (place, violations) in batch.rejected {
         results.settle(place, Outcome::Rejected(violations));
@@ -196,6 +188,16 @@ async fn store_once(
         results.not_stored(RecordOutcome::Stored);
     }
     results.supersede(&batch.superseded);
+    if rules.dry_run || held_back {
+        // What was tried goes with the transaction; what is told of records already stored is journalled all the same.
+        drop(tx);
+        let tx = db.disclose(scope).await?;
+        tx.tell(results.names(), ()).await?;
+    } else {
+        tx.record_all(&changes).await?;
+        figures.settle(&mut tx).await?;
+        tx.tell(results.names(), ()).await?;
+    }
     Ok(results.0)
 }
 
@@ -218,6 +220,12 @@ impl Results {
             ..RecordResult::default()
         };
         Self(records.iter().map(unsettled).collect())
+    }
+
+    /// The names of the records that are told of.
+    fn names(&self) -> Vec<String> {
+        let named = self.0.iter().filter(|result| !result.name.is_empty());
+        named.map(|result| result.name.clone()).collect()
     }
 
     fn settle_all(&mut self, outcomes: Vec<(usize, Outcome)>) {

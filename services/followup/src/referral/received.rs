@@ -10,7 +10,7 @@ use nonrecours_contracts::{
         },
     },
 };
-use nonrecours_kernel::{Caller, OperatorName, ReceivedReferralName};
+use nonrecours_kernel::{BeneficiaryIdentityName, Caller, OperatorName, ReceivedReferralName};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{Check, Failure, Page, etag, field, open};
 use tonic::{Request, Response, Status};
@@ -36,20 +36,27 @@ impl ReceivedReferrals {
         let name: ReceivedReferralName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
+        // The identity is the sender's row, and so is an entry of the journal: shown by what the referral says at this
+        // very moment.
+        let mut tx = self.db.disclose(&scope.across()).await?;
         let referral = store::get_received(&mut tx, &name)
             .await?
             .ok_or_else(|| Failure::not_found(name))?;
-        drop(tx);
         let mut answer = wire::received(&name, &referral);
-        if referral.state == ReferralState::Accepted {
-            // The identity is the sender's row: shown by what the referral says at this very moment.
-            let mut tx = self.db.read(&scope.across()).await?;
-            let sealed = store::shared_identity(&mut tx, &name).await?;
-            let identity = sealed.map(|sealed| sealed.open(&self.vault.ring()));
-            answer.identity = identity.transpose()?.map(|identity| (&identity).into());
+        let mut told = vec![name.to_string(), referral.name.to_string()];
+        if referral.state == ReferralState::Accepted
+            && let Some(sealed) = store::shared_identity(&mut tx, &name).await?
+        {
+            let identity = sealed.open(&self.vault.ring())?;
+            answer.identity = Some((&identity).into());
+            let person = referral.beneficiary;
+            let identity = BeneficiaryIdentityName {
+                operator: person.operator,
+                beneficiary: person.beneficiary,
+            };
+            told.push(identity.to_string());
         }
-        Ok(answer)
+        Ok(tx.tell(told, answer).await?)
     }
 
     async fn list(
@@ -63,21 +70,26 @@ impl ReceivedReferrals {
         let query = ["ListReceivedReferrals", &parent.to_string()];
         let page = Page::read(&query, request.page_size, &request.page_token)?;
         let after = page.after::<Uuid>()?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let referrals = store::list_received(&mut tx, parent.operator, after, page.limit()).await?;
         let (referrals, next_page_token) =
             page.cut(referrals, |referral| referral.name.referral.to_string());
-        let received = referrals.iter().map(|referral| {
-            let name = ReceivedReferralName {
-                operator: parent.operator,
-                referral: referral.name.referral,
-            };
-            wire::received(&name, referral)
-        });
-        Ok(ListReceivedReferralsResponse {
-            received_referrals: received.collect(),
+        let received: Vec<Wire> = referrals
+            .iter()
+            .map(|referral| {
+                let name = ReceivedReferralName {
+                    operator: parent.operator,
+                    referral: referral.name.referral,
+                };
+                wire::received(&name, referral)
+            })
+            .collect();
+        let told: Vec<String> = received.iter().map(|one| one.name.clone()).collect();
+        let answer = ListReceivedReferralsResponse {
+            received_referrals: received,
             next_page_token,
-        })
+        };
+        Ok(tx.tell(told, answer).await?)
     }
 
     async fn answer<Q: Mutation>(
@@ -96,7 +108,7 @@ impl ReceivedReferrals {
             .await?
             .ok_or_else(|| Failure::not_found(name))?;
         if let Some(earlier) = tx.replay(request).await? {
-            return Ok(earlier);
+            return Ok(tx.tell([name.to_string()], earlier).await?);
         }
         etag::check(etag, referral.revision)?;
         let referral = referral.answer(accepted, tx.now())?;

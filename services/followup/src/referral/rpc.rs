@@ -64,8 +64,8 @@ impl Referrals {
         beneficiary::store::get(&mut tx, &beneficiary)
             .await?
             .ok_or_else(|| Failure::not_found(beneficiary))?;
-        if let Some(earlier) = tx.replay(&request).await? {
-            return Ok(earlier);
+        if let Some(earlier) = tx.replay::<_, Wire>(&request).await? {
+            return Ok(tx.tell([earlier.name.clone()], earlier).await?);
         }
         let now = tx.now();
         let referral = Referral {
@@ -91,12 +91,11 @@ impl Referrals {
         let name: ReferralName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
-        let referral = store::get(&mut tx, &name).await?;
-        Ok(referral
-            .as_ref()
-            .map(Wire::from)
-            .ok_or_else(|| Failure::not_found(name))?)
+        let mut tx = self.db.disclose(&scope).await?;
+        let referral = store::get(&mut tx, &name)
+            .await?
+            .ok_or_else(|| Failure::not_found(name))?;
+        Ok(tx.tell([name.to_string()], Wire::from(&referral)).await?)
     }
 
     async fn list(
@@ -110,14 +109,16 @@ impl Referrals {
         let query = ["ListReferrals", &parent.to_string()];
         let page = Page::read(&query, request.page_size, &request.page_token)?;
         let after = page.after::<Uuid>()?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let referrals = store::list(&mut tx, parent.operator, after, page.limit()).await?;
         let (referrals, next_page_token) =
             page.cut(referrals, |referral| referral.name.referral.to_string());
-        Ok(ListReferralsResponse {
+        let answer = ListReferralsResponse {
             referrals: referrals.iter().map(Wire::from).collect(),
             next_page_token,
-        })
+        };
+        let told = referrals.iter().map(|referral| referral.name.to_string());
+        Ok(tx.tell(told, answer).await?)
     }
 
     async fn step<Q: Mutation>(
@@ -136,7 +137,7 @@ impl Referrals {
             .await?
             .ok_or_else(|| Failure::not_found(name))?;
         if let Some(earlier) = tx.replay(request).await? {
-            return Ok(earlier);
+            return Ok(tx.tell([name.to_string()], earlier).await?);
         }
         etag::check(etag, referral.revision)?;
         let referral = step(referral, tx.now())?;

@@ -76,7 +76,7 @@ impl Renewals {
         ];
         let page = Page::read(&query, request.page_size, &request.page_token)?;
         let after: Option<Place> = page.after()?;
-        let mut tx = self.db.read(&scope).await?;
+        let mut tx = self.db.disclose(&scope).await?;
         let today = paris_date(tx.now());
         let renewals = store::list(
             &mut tx,
@@ -93,13 +93,19 @@ impl Renewals {
             }
             .to_string()
         });
-        Ok(ListRenewalsResponse {
-            renewals: renewals
-                .into_iter()
-                .map(|renewal| listed(renewal, today))
-                .collect(),
+        let renewals: Vec<WireRenewal> = renewals
+            .into_iter()
+            .map(|renewal| listed(renewal, today))
+            .collect();
+        let told: Vec<String> = renewals
+            .iter()
+            .flat_map(|renewal| [renewal.entitlement.clone(), renewal.beneficiary.clone()])
+            .collect();
+        let answer = ListRenewalsResponse {
+            renewals,
             next_page_token,
-        })
+        };
+        Ok(tx.tell(told, answer).await?)
     }
 
     async fn get(&self, request: Request<GetRenewalAlertRequest>) -> Result<Wire, Error> {
@@ -107,12 +113,11 @@ impl Renewals {
         let name: RenewalAlertName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
-        let mut tx = self.db.read(&scope).await?;
-        let alert = store::get(&mut tx, &name).await?;
-        Ok(alert
-            .as_ref()
-            .map(wire)
-            .ok_or_else(|| Failure::not_found(name))?)
+        let mut tx = self.db.disclose(&scope).await?;
+        let alert = store::get(&mut tx, &name)
+            .await?
+            .ok_or_else(|| Failure::not_found(name))?;
+        Ok(tx.tell([name.to_string()], wire(&alert)).await?)
     }
 }
 

@@ -184,11 +184,12 @@ async fn nothing_of_an_erased_person_is_left_in_any_table_but_sums() {
             "{planted}"
         );
     }
-    // The id alone is known, where it says that it is gone, and in the answer to the request that erased it.
+    // The id alone is known: where it says that it is gone, in the answer to the request that erased it, and in the journal
+    // of who has had to do with it, which is kept for a time of its own.
     let (_, id) = name.rsplit_once('/').unwrap();
     assert_eq!(
         where_stands(&rows, id),
-        ["erasure", "outbox", "request_replay"]
+        ["access_entry", "erasure", "outbox", "request_replay"]
     );
     assert_eq!(rows["request_replay"].len(), 1);
     for table in [

@@ -12,6 +12,7 @@ mod follow;
 mod identity;
 mod indicators;
 mod isolation;
+mod journal;
 mod local_aids;
 mod migration;
 mod model;

@@ -15,6 +15,7 @@ use nonrecours_contracts::{
 use nonrecours_followup::{
     Config, MIGRATOR, SERVICE,
     convention::{Convention, store},
+    journal::keep::DEFAULT_RETENTION_MONTHS,
     serve,
     vault::Vault,
 };
@@ -77,6 +78,7 @@ impl Suite {
             listen: "127.0.0.1:0".parse().unwrap(),
             database_url: database.app_url().to_owned(),
             keys_file: keys_file.clone(),
+            journal_retention_months: DEFAULT_RETENTION_MONTHS,
             conventions_url: source.url(),
             host: HostSettings {
                 database: DatabaseConfig { max_connections: 8 },

@@ -1,0 +1,172 @@
+//! What a transaction touches, as entries: one an operator whose records it met.
+
+use std::{collections::HashSet, future::Future, pin::Pin};
+
+use nonrecours_pg::{Error, Touched, Tx};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::store;
+
+/// Ids of an entry at most; it counts all, and the digest is of all.
+pub const MAX_RECORDS: usize = 1000;
+/// Collections that say nothing about persons. Any other one is entered.
+const NOT_PERSONAL: [&str; 2] = ["sessions", "localAids"];
+
+/// Enters what a transaction of follow-up has told or changed; nothing when no record of a person was touched, unless an
+/// answer said so.
+pub fn witness(
+    tx: &mut Tx,
+    touched: Touched,
+) -> Pin<Box<dyn Future<Output = Result<bool, Error>> + Send + '_>> {
+    Box::pin(async move {
+        let mut met = by_operator(&touched.records);
+        if met.is_empty() && touched.told {
+            let operator = tx.scope().operator();
+            let none = operator.map_or(Uuid::nil(), |operator| operator.uuid());
+            met.push(Met::new(none));
+        }
+        let kind = if touched.changed { "WRITE" } else { "READ" };
+        for records in &met {
+            store::insert(tx, kind, records).await?;
+        }
+        Ok(!met.is_empty())
+    })
+}
+
+/// Records of one operator that a transaction has met.
+pub struct Met {
+    /// The operator.
+    pub operator: Uuid,
+    /// How many there are.
+    pub count: usize,
+    /// The first ids by collection.
+    pub collections: Vec<(String, Vec<Uuid>)>,
+    hash: Sha256,
+}
+
+impl Met {
+    fn new(operator: Uuid) -> Self {
+        Self {
+            operator,
+            count: 0,
+            collections: Vec::new(),
+            hash: Sha256::new(),
+        }
+    }
+
+    /// SHA-256 of the names in their order, each ended by a line feed.
+    pub fn digest(&self) -> Vec<u8> {
+        self.hash.clone().finalize().to_vec()
+    }
+
+    fn add(&mut self, name: &str, collection: String, id: Uuid) {
+        self.hash.update(name.as_bytes());
+        self.hash.update(b"\n");
+        if self.count < MAX_RECORDS {
+            let known = self
+                .collections
+                .iter_mut()
+                .find(|(known, _)| *known == collection);
+            match known {
+                Some((_, ids)) => ids.push(id),
+                None => self.collections.push((collection, vec![id])),
+            }
+        }
+        self.count += 1;
+    }
+}
+
+/// The records about persons among these, each once, by operator.
+fn by_operator(names: &[String]) -> Vec<Met> {
+    let mut met: Vec<Met> = Vec::new();
+    let mut seen = HashSet::with_capacity(names.len());
+    for name in names {
+        let Some((operator, collection, id)) = parts(name) else {
+            continue;
+        };
+        if !seen.insert(name.as_str()) {
+            continue;
+        }
+        let place = met.iter().position(|of| of.operator == operator);
+        let place = place.unwrap_or_else(|| {
+            met.push(Met::new(operator));
+            met.len() - 1
+        });
+        if let Some(of) = met.get_mut(place) {
+            of.add(name, collection, id);
+        }
+    }
+    met
+}
+
+/// Operator, collection and id in the name of a record about a person: `operators/{operator}/{collection}/{id}`, and
+/// perhaps a part of it.
+fn parts(name: &str) -> Option<(Uuid, String, Uuid)> {
+    let mut segments = name.split('/');
+    (segments.next()? == "operators").then_some(())?;
+    let operator = segments.next()?.parse().ok()?;
+    let collection = segments.next()?;
+    if NOT_PERSONAL.contains(&collection) {
+        return None;
+    }
+    let id = segments.next()?.parse().ok()?;
+    let collection = match segments.next() {
+        Some(part) => format!("{collection}/{part}"),
+        None => collection.to_owned(),
+    };
+    Some((operator, collection, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(operator: u128, rest: &str) -> String {
+        format!("operators/{}/{rest}", Uuid::from_u128(operator))
+    }
+
+    #[test]
+    fn records_are_counted_once_and_by_operator() {
+        let (one, two) = (Uuid::from_u128(11), Uuid::from_u128(12));
+        let names = [
+            name(1, &format!("beneficiaries/{one}")),
+            name(1, &format!("notes/{two}")),
+            name(2, &format!("beneficiaries/{one}/identity")),
+            name(1, &format!("beneficiaries/{one}")),
+            name(1, &format!("sessions/{one}")),
+            "programmes/x".to_owned(),
+        ];
+        let met = by_operator(&names);
+        let [first, second] = met.as_slice() else {
+            panic!("two operators");
+        };
+        assert_eq!((first.operator, first.count), (Uuid::from_u128(1), 2));
+        assert_eq!(
+            first.collections,
+            [
+                ("beneficiaries".to_owned(), vec![one]),
+                ("notes".to_owned(), vec![two])
+            ]
+        );
+        assert_eq!(
+            second.collections,
+            [("beneficiaries/identity".to_owned(), vec![one])]
+        );
+        assert_ne!(first.digest(), second.digest());
+    }
+
+    #[test]
+    fn an_entry_stays_small_and_counts_all() {
+        let of = |count: u128| {
+            let names: Vec<String> = (1..=count)
+                .map(|id| name(1, &format!("beneficiaries/{}", Uuid::from_u128(id))))
+                .collect();
+            by_operator(&names).remove(0)
+        };
+        let met = of(1500);
+        assert_eq!(met.count, 1500);
+        assert_eq!(met.collections[0].1.len(), MAX_RECORDS);
+        assert_ne!(met.digest(), of(1501).digest());
+    }
+}
