@@ -10,7 +10,11 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 11] = [
+const NO_RESOURCE: [(&str, &str); 12] = [
+    (
+        "nonrecours.followup.v1.SubjectRequestService.ExportPersonalData",
+        "everything held on a person, under the name of their request",
+    ),
     (
         "nonrecours.conventions.v1.AttachmentService.DownloadAttachment",
         "the bytes of the resource, which comes before them in the stream",

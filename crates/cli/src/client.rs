@@ -40,6 +40,7 @@ use nonrecours_contracts::{
         referral_service_client::ReferralServiceClient,
         renewal_service_client::RenewalServiceClient, session_service_client::SessionServiceClient,
         step_service_client::StepServiceClient,
+        subject_request_service_client::SubjectRequestServiceClient,
     },
     payments::{
         explanation_service_client::ExplanationServiceClient,
@@ -154,6 +155,7 @@ clients! {
     renewals: RenewalServiceClient on followup;
     erasures: ErasureServiceClient on followup;
     accesses: AccessServiceClient on followup;
+    subject_requests: SubjectRequestServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;

@@ -114,6 +114,12 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "renewal_alert.erased" => "alerte effacée avec la personne",
         "erasure.recorded" => "effacement enregistré",
         "erasure.reference_released" => "effacement : référence de nouveau utilisable",
+        "subject_request.received" => "demande sur ses données reçue",
+        "subject_request.extended" => "demande sur ses données : délai prolongé",
+        "subject_request.fulfilled" => "demande sur ses données satisfaite",
+        "subject_request.refused" => "demande sur ses données refusée",
+        "subject_request.lifted" => "limitation ou opposition levée",
+        "subject_request.due" => "alerte : réponse à une demande sur ses données",
         _ => return None,
     })
 }

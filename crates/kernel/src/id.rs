@@ -248,6 +248,8 @@ kinds! {
     LocalAid => LocalAidId,
     /// Kind of a referral (orientation).
     Referral => ReferralId,
+    /// Kind of a request of a person about their own data (demande d'exercice de droits).
+    SubjectRequest => SubjectRequestId,
     /// Kind of a note on a person.
     Note => NoteId,
     /// Kind of an outreach presence (permanence).

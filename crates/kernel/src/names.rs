@@ -416,6 +416,16 @@ resource_name! {
 }
 
 resource_name! {
+    /// A request of a person about their own data, received by an operator.
+    SubjectRequestName = "operators/{operator}/subjectRequests/{subject_request}" {
+        operator: Operator in "operators",
+        subject_request: SubjectRequest in "subjectRequests"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
     /// A referral as the operator that makes it names it.
     ReferralName = "operators/{operator}/referrals/{referral}" {
         operator: Operator in "operators",

@@ -6,7 +6,7 @@ use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tonic::{Code, Status};
 
-use crate::{referral::domain::Refusal, vault::SealError};
+use crate::{referral::domain::Refusal, subject_request, vault::SealError};
 
 /// Domain of this service's reasons.
 const DOMAIN: &str = "followup.nonrecours";
@@ -22,6 +22,8 @@ pub enum Error {
     ConventionNotInForce(ConventionName),
     /// The referral does not allow it.
     Refused(Refusal),
+    /// The register of persons' requests does not allow it.
+    Register(subject_request::domain::Refusal),
     /// What is sealed could not be opened, or nothing sealed.
     Seal(SealError),
     /// A table would have this many rows.
@@ -34,6 +36,12 @@ impl From<Error> for Failure {
             Error::Failure(failure) => failure,
             Error::Store(error) => error.into(),
             Error::Refused(refusal) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                refusal.reason(),
+                refusal.text(),
+            ),
+            Error::Register(refusal) => Failure::new(
                 Code::FailedPrecondition,
                 DOMAIN,
                 refusal.reason(),
@@ -95,6 +103,12 @@ impl From<pg::Error> for Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<subject_request::domain::Refusal> for Error {
+    fn from(refusal: subject_request::domain::Refusal) -> Self {
+        Self::Register(refusal)
     }
 }
 

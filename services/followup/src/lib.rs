@@ -21,6 +21,7 @@ pub mod referral;
 pub mod renewal;
 pub mod session;
 pub mod step;
+pub mod subject_request;
 pub mod vault;
 
 pub use config::{Config, DEFAULT_LISTEN};
@@ -49,6 +50,7 @@ use crate::{
     renewal::rpc::Renewals,
     session::rpc::Sessions,
     step::rpc::Steps,
+    subject_request::rpc::SubjectRequests,
     vault::Vault,
 };
 
@@ -97,6 +99,11 @@ pub async fn serve(
         let (db, ids) = (watched.clone(), new_ids.clone());
         async move { renewal::sweep::run(&db, &ids, SERVICE).await.map(drop) }
     });
+    let requests = db.clone();
+    host.every("watching requests of persons", SWEEP_EVERY, move || {
+        let db = requests.clone();
+        async move { subject_request::sweep::run(&db, SERVICE).await.map(drop) }
+    });
     let sealed = db.clone();
     host.every("sealing the journal of accesses", SEAL_EVERY, move || {
         let db = sealed.clone();
@@ -127,6 +134,11 @@ pub async fn serve(
             .add(Identities::server(db.clone(), vault.clone()))
             .add(Renewals::server(db.clone()))
             .add(Erasures::server(db.clone(), ids.clone(), vault.clone()))
+            .add(SubjectRequests::server(
+                db.clone(),
+                ids.clone(),
+                vault.clone(),
+            ))
             .add(Pushes::server(db, ids, vault, shutdown))
     })
     .await

@@ -31,7 +31,7 @@ pub async fn get(
     row.map(Record::try_from).transpose()
 }
 
-/// Beneficiaries of an operator after an id, in the order of their creation.
+/// Beneficiaries of an operator after an id, in the order of their creation; not of persons whose records are stored only.
 pub async fn list(
     tx: &mut Tx,
     operator: OperatorId,
@@ -42,7 +42,10 @@ pub async fn list(
         Row,
         "SELECT operator_id, beneficiary_id, convention_id, external_reference, publics, commune_code, age_band, state,
                 closing_reason, spotted_date, version, revision, create_time, update_time
-         FROM beneficiary WHERE operator_id = $1 AND beneficiary_id > $2 ORDER BY beneficiary_id LIMIT $3",
+         FROM beneficiary WHERE operator_id = $1 AND beneficiary_id > $2
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                            WHERE held.operator_id = beneficiary.operator_id AND held.beneficiary_id = beneficiary.beneficiary_id)
+         ORDER BY beneficiary_id LIMIT $3",
         operator.uuid(),
         after.unwrap_or_default(),
         limit

@@ -35,7 +35,7 @@ pub async fn get(
     row.map(Record::try_from).transpose()
 }
 
-/// Entitlements of an operator after an id, in the order of their creation.
+/// Entitlements of an operator after an id, in the order of their creation; not of persons whose records are stored only.
 pub async fn list(
     tx: &mut Tx,
     operator: OperatorId,
@@ -47,7 +47,10 @@ pub async fn list(
         "SELECT operator_id, entitlement_id, convention_id, beneficiary_id, external_reference, right_code, state,
                 amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, start_date, support_mode,
                 non_take_up_reason, version, revision, create_time, update_time
-         FROM entitlement WHERE operator_id = $1 AND entitlement_id > $2 ORDER BY entitlement_id LIMIT $3",
+         FROM entitlement WHERE operator_id = $1 AND entitlement_id > $2
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                            WHERE held.operator_id = entitlement.operator_id AND held.beneficiary_id = entitlement.beneficiary_id)
+         ORDER BY entitlement_id LIMIT $3",
         operator.uuid(),
         after.unwrap_or_default(),
         limit

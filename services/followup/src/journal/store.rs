@@ -295,6 +295,36 @@ pub async fn list(
     rows.into_iter().map(Entry::try_from).collect()
 }
 
+/// The last entries that met a person or a record about them, at most `limit`, newest first.
+pub async fn last_about(
+    tx: &mut Tx,
+    operator: OperatorId,
+    person: BeneficiaryId,
+    limit: i64,
+) -> Result<Vec<Entry>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT operator_id, position, era, xid::text AS "xid!", actor, actor_operator, roles, rpc, kind, occur_time,
+                  traceparent, why, record_count, digest, collections, counts, records
+           FROM access_entry
+           WHERE operator_id = $1 AND records && (
+                  SELECT array_agg(about.id) FROM (
+                      SELECT $2::uuid AS id
+                      UNION ALL SELECT entitlement_id FROM entitlement WHERE operator_id = $1 AND beneficiary_id = $2
+                      UNION ALL SELECT step_id FROM step WHERE operator_id = $1 AND beneficiary_id = $2
+                      UNION ALL SELECT note_id FROM note WHERE operator_id = $1 AND beneficiary_id = $2
+                      UNION ALL SELECT referral_id FROM referral WHERE operator_id = $1 AND beneficiary_id = $2
+                  ) AS about)
+           ORDER BY position DESC LIMIT $3"#,
+        operator.uuid(),
+        person.uuid(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Entry::try_from).collect()
+}
+
 struct Row {
     operator_id: Uuid,
     position: i64,

@@ -31,7 +31,7 @@ pub async fn get(tx: &mut Tx, name: &NoteName) -> Result<Option<Record<Note>>, E
     row.map(Record::try_from).transpose()
 }
 
-/// Notes of an operator after an id, in the order of their creation.
+/// Notes of an operator after an id, in the order of their creation; not of persons whose records are stored only.
 pub async fn list(
     tx: &mut Tx,
     operator: OperatorId,
@@ -42,7 +42,10 @@ pub async fn list(
         Row,
         "SELECT operator_id, note_id, convention_id, beneficiary_id, external_reference, written_date, version, revision,
                 create_time, update_time
-         FROM note WHERE operator_id = $1 AND note_id > $2 ORDER BY note_id LIMIT $3",
+         FROM note WHERE operator_id = $1 AND note_id > $2
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                            WHERE held.operator_id = note.operator_id AND held.beneficiary_id = note.beneficiary_id)
+         ORDER BY note_id LIMIT $3",
         operator.uuid(),
         after.unwrap_or_default(),
         limit

@@ -6,6 +6,7 @@ use nonrecours_contracts::followup::{
 use nonrecours_kernel::{ConventionName, IdSource, Scope, Violation, paris_date};
 use nonrecours_pg::{self as pg, Db};
 use nonrecours_rpc::Failure;
+use uuid::Uuid;
 
 use super::{
     kind::Writing,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     convention, erasure::tombstone, error::Error, indicator::rollup::Keeper, local_aid,
-    vault::KeyRing,
+    subject_request::limit, vault::KeyRing,
 };
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
@@ -92,6 +93,9 @@ async fn store_once(
     let missing = batch.persons_missing(&stored);
     let erased = tombstone::among(&mut writing.tx, ring, operator, missing).await?;
     batch.refuse_erased(&erased);
+    let ids: Vec<Uuid> = stored.iter().map(|person| person.id.uuid()).collect();
+    let limited = limit::among(&mut writing.tx, operator, &ids).await?;
+    persons.limit(&limited, &mut batch.beneficiaries);
     batch
         .identities
         .compare(

@@ -1,6 +1,6 @@
 //! What records refer to: persons and rights, by the operator's references, stored or earlier in the batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use nonrecours_kernel::{BeneficiaryId, ConventionName, EntitlementId, Invalid};
 
@@ -10,6 +10,7 @@ use crate::{
     entitlement::domain::Entitlement,
     record::{About, Candidate, Content, Faults, Record, Reference, required},
     step::domain::{ENTITLEMENT_FIELD, Step, entitlement_of_another, entitlement_unknown},
+    subject_request::domain::limited,
 };
 
 /// A record whose person is known by reference only.
@@ -46,6 +47,8 @@ struct Entry<I> {
     convention: ConventionName,
     /// Place in the batch from which on it is known: 0 when it was stored before.
     from: usize,
+    /// Its records are stored and nothing else.
+    limited: bool,
 }
 
 impl<I: Copy> Known<I> {
@@ -56,6 +59,7 @@ impl<I: Copy> Known<I> {
                 id: id(record),
                 convention: record.convention,
                 from: 0,
+                limited: false,
             };
             (record.reference.clone(), known)
         };
@@ -78,6 +82,7 @@ impl<I: Copy> Known<I> {
                 id: id(record),
                 convention: record.convention,
                 from,
+                limited: false,
             };
             self.0.insert(record.reference.clone(), known);
         }
@@ -94,12 +99,33 @@ impl<I: Copy> Known<I> {
         match self.0.get(reference).filter(|known| known.from <= place) {
             None => Err(unknown()),
             Some(known) if known.convention != *convention => Err(other_convention()),
+            Some(known) if known.limited => Err(limited()),
             Some(known) => Ok(known.id),
         }
     }
 }
 
 impl Known<BeneficiaryId> {
+    /// Notes the persons whose records are stored and nothing else, and refuses their own among the candidates.
+    pub fn limit(
+        &mut self,
+        persons: &HashSet<BeneficiaryId>,
+        candidates: &mut [Candidate<Beneficiary>],
+    ) {
+        if persons.is_empty() {
+            return;
+        }
+        for known in self.0.values_mut() {
+            known.limited = persons.contains(&known.id);
+        }
+        for candidate in candidates {
+            let known = candidate.reference.as_ref().and_then(|one| self.0.get(one));
+            if known.is_some_and(|known| known.limited) {
+                candidate.faults.refuse("external_reference", limited());
+            }
+        }
+    }
+
     /// Finds the person of a record.
     pub fn resolve<C: About>(
         &self,

@@ -21,7 +21,12 @@ use super::{
     domain::{self, Referral, ReferralState, Refusal},
     store, wire,
 };
-use crate::{beneficiary, error::Error, record::in_future};
+use crate::{
+    beneficiary,
+    error::Error,
+    record::in_future,
+    subject_request::{domain::Refusal as Register, limit},
+};
 
 /// The referrals an operator makes.
 pub struct Referrals {
@@ -66,6 +71,11 @@ impl Referrals {
             .ok_or_else(|| Failure::not_found(beneficiary))?;
         if let Some(earlier) = tx.replay::<_, Wire>(&request).await? {
             return Ok(tx.tell([earlier.name.clone()], earlier).await?);
+        }
+        let person = [beneficiary.beneficiary.uuid()];
+        let limited = limit::among(&mut tx, parent.operator, &person).await?;
+        if !limited.is_empty() {
+            return Err(Register::Limited.into());
         }
         let now = tx.now();
         let referral = Referral {

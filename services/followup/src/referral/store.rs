@@ -87,7 +87,10 @@ pub async fn list(
 ) -> Result<Vec<Referral>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT * FROM referral WHERE operator_id = $1 AND referral_id > $2 ORDER BY referral_id LIMIT $3",
+        "SELECT * FROM referral WHERE operator_id = $1 AND referral_id > $2
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                           WHERE held.operator_id = referral.operator_id AND held.beneficiary_id = referral.beneficiary_id)
+         ORDER BY referral_id LIMIT $3",
         operator.uuid(),
         after.unwrap_or_default(),
         limit
@@ -149,14 +152,17 @@ pub async fn list_received(
     rows.into_iter().map(Referral::try_from).collect()
 }
 
-/// The identity of the person of a referral that its recipient has accepted, and that still stands.
+/// The identity of the person of a referral that its recipient has accepted, and that still stands; none of a person whose
+/// records are stored only.
 pub async fn shared_identity(
     tx: &mut Tx,
     name: &ReceivedReferralName,
 ) -> Result<Option<Sealed>, Error> {
     let row = sqlx::query!(
         "SELECT referral.operator_id, referral.beneficiary_id FROM referral
-         WHERE recipient_id = $1 AND referral_id = $2 AND state = 'ACCEPTED'",
+         WHERE recipient_id = $1 AND referral_id = $2 AND state = 'ACCEPTED'
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                           WHERE held.operator_id = referral.operator_id AND held.beneficiary_id = referral.beneficiary_id)",
         name.operator.uuid(),
         name.referral.uuid()
     )

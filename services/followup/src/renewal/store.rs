@@ -41,6 +41,8 @@ pub async fn list(
            FROM renewal
            WHERE operator_id = $1 AND renewal_date <= $2 AND NOT is_renewed AND renewal_date >= $3
              AND (renewal_date, entitlement_id) > ($3, $4)
+             AND NOT EXISTS (SELECT FROM processing_limit AS held
+                             WHERE held.operator_id = renewal.operator_id AND held.beneficiary_id = renewal.beneficiary_id)
            ORDER BY renewal_date, entitlement_id
            LIMIT $5"#,
         operator.uuid(),

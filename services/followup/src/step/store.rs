@@ -30,7 +30,7 @@ pub async fn get(tx: &mut Tx, name: &StepName) -> Result<Option<Record<Step>>, E
     row.map(Record::try_from).transpose()
 }
 
-/// Steps of an operator after an id, in the order of their creation.
+/// Steps of an operator after an id, in the order of their creation; not of persons whose records are stored only.
 pub async fn list(
     tx: &mut Tx,
     operator: OperatorId,
@@ -41,7 +41,10 @@ pub async fn list(
         Row,
         "SELECT operator_id, step_id, convention_id, beneficiary_id, entitlement_id, external_reference, step_date, mode,
                 channel, partner, renewal, minutes, version, revision, create_time, update_time
-         FROM step WHERE operator_id = $1 AND step_id > $2 ORDER BY step_id LIMIT $3",
+         FROM step WHERE operator_id = $1 AND step_id > $2
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                            WHERE held.operator_id = step.operator_id AND held.beneficiary_id = step.beneficiary_id)
+         ORDER BY step_id LIMIT $3",
         operator.uuid(),
         after.unwrap_or_default(),
         limit

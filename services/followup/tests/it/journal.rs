@@ -8,14 +8,17 @@ use nonrecours_contracts::{
     },
     followup::{
         AcceptReceivedReferralRequest, AcceptReferralRequest, Access, AccessKind,
-        CreateReferralRequest, EraseBeneficiaryRequest, ErasureReason,
+        CreateReferralRequest, CreateSubjectRequestRequest, EraseBeneficiaryRequest, ErasureReason,
+        ExportPersonalDataRequest, ExtendSubjectRequestRequest, FulfilSubjectRequestRequest,
         GetBeneficiaryIdentityRequest, GetBeneficiaryRequest, GetEntitlementRequest,
         GetErasureRequest, GetNoteRequest, GetReceivedReferralRequest, GetReferralRequest,
-        GetRenewalAlertRequest, GetStepRequest, ListAccessesRequest, ListAccessesResponse,
+        GetRenewalAlertRequest, GetStepRequest, GetSubjectRequestRequest, IdentityCheck,
+        LiftSubjectRequestRequest, ListAccessesRequest, ListAccessesResponse,
         ListBeneficiariesRequest, ListEntitlementsRequest, ListErasuresRequest, ListNotesRequest,
         ListReceivedReferralsRequest, ListReferralsRequest, ListRenewalsRequest, ListStepsRequest,
-        PushMode, PushRecordsOnceRequest, RefuseReceivedReferralRequest, RefuseReferralRequest,
-        ReleaseErasedReferenceRequest, RevokeReferralRequest,
+        ListSubjectRequestsRequest, PushMode, PushRecordsOnceRequest, RefusalBasis,
+        RefuseReceivedReferralRequest, RefuseReferralRequest, RefuseSubjectRequestRequest,
+        ReleaseErasedReferenceRequest, RevokeReferralRequest, SubjectRight,
         access_service_client::AccessServiceClient,
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
@@ -25,6 +28,7 @@ use nonrecours_contracts::{
         received_referral_service_client::ReceivedReferralServiceClient,
         referral_service_client::ReferralServiceClient,
         renewal_service_client::RenewalServiceClient, step_service_client::StepServiceClient,
+        subject_request_service_client::SubjectRequestServiceClient,
     },
 };
 use nonrecours_followup::{
@@ -134,6 +138,7 @@ async fn call_everything(suite: &Suite) {
     call_referrals(suite, &parent, person).await;
     call_feed(suite, person).await;
     call_erasures(suite, &parent).await;
+    call_register(suite, &parent, person).await;
     let list = ListAccessesRequest {
         parent,
         ..Default::default()
@@ -261,6 +266,68 @@ async fn call_erasures(suite: &Suite, parent: &str) {
         request_id: request_id(),
     };
     erasures.release_erased_reference(release).await.unwrap();
+}
+
+async fn call_register(suite: &Suite, parent: &str, person: &str) {
+    let token = suite.tokens.manager(suite.convention.operator);
+    let mut register = SubjectRequestServiceClient::new(suite.serving.channel(token));
+    let mut names = Vec::new();
+    for right in [
+        SubjectRight::Access,
+        SubjectRight::Restriction,
+        SubjectRight::Access,
+    ] {
+        let create = CreateSubjectRequestRequest {
+            parent: parent.to_owned(),
+            beneficiary: person.to_owned(),
+            right: right.into(),
+            identity_check: IdentityCheck::InPerson.into(),
+            received_date: date(2025, 10, 6),
+            request_id: request_id(),
+        };
+        let done = register.create_subject_request(create).await.unwrap();
+        names.push(done.into_inner().name);
+    }
+    let extend = ExtendSubjectRequestRequest {
+        name: names[0].clone(),
+        reason: "Pièces aux archives.".to_owned(),
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    register.extend_subject_request(extend).await.unwrap();
+    let name = names[0].clone();
+    let export = register.export_personal_data(ExportPersonalDataRequest { name });
+    export.await.unwrap();
+    for name in &names[..2] {
+        let fulfil = FulfilSubjectRequestRequest {
+            name: name.clone(),
+            etag: String::new(),
+            request_id: request_id(),
+        };
+        register.fulfil_subject_request(fulfil).await.unwrap();
+    }
+    let lift = LiftSubjectRequestRequest {
+        name: names[1].clone(),
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    register.lift_subject_request(lift).await.unwrap();
+    let refuse = RefuseSubjectRequestRequest {
+        name: names[2].clone(),
+        basis: RefusalBasis::UnfoundedOrExcessive.into(),
+        reason: "Troisième demande du mois.".to_owned(),
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    register.refuse_subject_request(refuse).await.unwrap();
+    let name = names[2].clone();
+    let get = register.get_subject_request(GetSubjectRequestRequest { name });
+    get.await.unwrap();
+    let list = ListSubjectRequestsRequest {
+        parent: parent.to_owned(),
+        ..Default::default()
+    };
+    register.list_subject_requests(list).await.unwrap();
 }
 
 async fn call_feed(suite: &Suite, person: &str) {

@@ -27,5 +27,6 @@ mod rollup;
 mod shared;
 mod steps;
 mod stream;
+mod subject_requests;
 mod support;
 mod tables;
