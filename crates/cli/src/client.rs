@@ -43,12 +43,14 @@ use nonrecours_contracts::{
         subject_request_service_client::SubjectRequestServiceClient,
     },
     payments::{
+        budget_year_service_client::BudgetYearServiceClient,
         explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
         ledger_service_client::LedgerServiceClient,
         payment_difference_service_client::PaymentDifferenceServiceClient,
         payment_plan_service_client::PaymentPlanServiceClient,
         posting_codes_service_client::PostingCodesServiceClient,
+        recovery_service_client::RecoveryServiceClient,
         return_file_service_client::ReturnFileServiceClient,
         slip_service_client::SlipServiceClient,
     },
@@ -164,6 +166,8 @@ clients! {
     slips: SlipServiceClient on payments;
     return_files: ReturnFileServiceClient on payments;
     payment_differences: PaymentDifferenceServiceClient on payments;
+    recoveries: RecoveryServiceClient on payments;
+    budget_years: BudgetYearServiceClient on payments;
     payments_feed: ChangeFeedServiceClient on payments;
 }
 

@@ -12,7 +12,9 @@ use nonrecours_cli::{
         commitments::{self, Commitments},
         controls::{self, Controls},
         notices::{self, Notices},
+        recoveries::{self, Recoveries},
         reports::{self, Reports},
+        years::{self, Years},
     },
     export, import, issuer, payments, programme,
     state::{DEFAULT_STATE, State},
@@ -86,6 +88,12 @@ enum Command {
     /// Inspect, hear and decide (art. 8).
     #[command(subcommand)]
     Control(Controls),
+    /// Claim back what was paid and not due, and follow the claim (titres de recette).
+    #[command(subcommand)]
+    Recoveries(Recoveries),
+    /// See what of a budget year must be ordered by 31 January, and close it.
+    #[command(subcommand)]
+    BudgetYear(Years),
     /// Show the indicators of a convention by public.
     Indicators {
         /// `operators/{operator}/conventions/{convention}`.
@@ -308,6 +316,17 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
                 "{}",
                 controls::run(&State::read(&cli.state)?, command).await?
             );
+            Ok(())
+        }
+        Command::Recoveries(command) => {
+            println!(
+                "{}",
+                recoveries::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::BudgetYear(command) => {
+            println!("{}", years::run(&State::read(&cli.state)?, command).await?);
             Ok(())
         }
         Command::Indicators { convention } => {

@@ -247,5 +247,8 @@ fn account(account: Account) -> &'static str {
         Account::GrantExpense => "subventions versées",
         Account::OperatorPayable => "dû à l'opérateur",
         Account::Treasury => "compte au Trésor",
+        Account::OperatorReceivable => "à recouvrer de l'opérateur",
+        Account::GrantRecovery => "subventions recouvrées",
+        Account::Uncollectible => "admis en non-valeur",
     }
 }

@@ -266,6 +266,8 @@ kinds! {
     ReturnFile => ReturnFileId,
     /// Kind of a difference between what was ordered and what was paid (écart).
     PaymentDifference => PaymentDifferenceId,
+    /// Kind of a claim for money paid that was not due (titre de recette).
+    Recovery => RecoveryId,
 }
 
 #[cfg(test)]

@@ -191,6 +191,20 @@ impl Money {
         Some(parts)
     }
 
+    /// What falls on so many days of a period (prorata temporis), rounded to the cent: half a cent goes up. Nothing when the
+    /// amount is negative, the period empty, or the days more than it has.
+    pub fn of_days(&self, days: u32, period: u32) -> Option<Money> {
+        if self.is_negative() || period == 0 || days > period {
+            return None;
+        }
+        let (period, twice) = (
+            i128::from(period),
+            2 * i128::from(self.cents) * i128::from(days),
+        );
+        let cents = i64::try_from((twice + period) / (2 * period)).ok()?;
+        Some(Money { cents })
+    }
+
     /// Reads the three fields of a `google.type.Money`.
     ///
     /// Refused with `MONEY_CURRENCY` (not EUR), `MONEY_SIGN` (units and nanos of opposite signs),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::{FromStr, Split};
 
 use crate::id::*;
-use crate::{Invalid, id};
+use crate::{BudgetYear, Invalid, id};
 
 macro_rules! resource_name {
     (
@@ -123,6 +123,54 @@ resource_name! {
         grant_publication: GrantPublication in "grantPublications"
     }
     parent ProgrammeName { programme }
+}
+
+/// A budget year of a programme, by its calendar year.
+///
+/// `programmes/{programme}/budgetYears/{budget_year}`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BudgetYearName {
+    /// The programme.
+    pub programme: ProgrammeName,
+    /// The year after `budgetYears/`.
+    pub year: BudgetYear,
+}
+
+impl BudgetYearName {
+    /// The shape of the name, with its variables in braces.
+    pub const PATTERN: &'static str = "programmes/{programme}/budgetYears/{budget_year}";
+}
+
+impl fmt::Display for BudgetYearName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/budgetYears/{}", self.programme, self.year)
+    }
+}
+
+impl FromStr for BudgetYearName {
+    type Err = Invalid;
+
+    /// Refused with `RESOURCE_NAME_INVALID` when the text has another shape, or the year another spelling.
+    fn from_str(value: &str) -> Result<Self, Invalid> {
+        let read = || {
+            let (programme, year) = value.rsplit_once("/budgetYears/")?;
+            let name = Self {
+                programme: programme.parse().ok()?,
+                year: BudgetYear::new(year.parse().ok()?).ok()?,
+            };
+            (year == name.year.to_string()).then_some(name)
+        };
+        read().ok_or_else(|| {
+            Invalid::new(
+                "RESOURCE_NAME_INVALID",
+                format!("the resource name must look like {}", Self::PATTERN),
+                format!(
+                    "Le nom de ressource doit avoir la forme {}, où l'exercice est une année et le programme un UUID.",
+                    Self::PATTERN
+                ),
+            )
+        })
+    }
 }
 
 resource_name! {
@@ -350,6 +398,18 @@ resource_name! {
         operator: Operator in "operators",
         convention: Convention in "conventions",
         instalment: Instalment in "instalments"
+    }
+    parent ConventionName { operator, convention }
+    has operator: Operator, convention: Convention
+}
+
+resource_name! {
+    /// A claim for money paid under a convention that was not due.
+    RecoveryName =
+        "operators/{operator}/conventions/{convention}/recoveries/{recovery}" {
+        operator: Operator in "operators",
+        convention: Convention in "conventions",
+        recovery: Recovery in "recoveries"
     }
     parent ConventionName { operator, convention }
     has operator: Operator, convention: Convention

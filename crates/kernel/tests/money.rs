@@ -20,6 +20,26 @@ fn rate(value: &str) -> Rate {
 }
 
 #[test]
+fn what_falls_on_days_is_rounded_half_up() {
+    let of = |cents, days, period| {
+        let amount = Money::from_cents(cents).of_days(days, period);
+        amount.map(Money::cents)
+    };
+    assert_eq!(of(920_000, 66, 87), Some(697_931));
+    assert_eq!(of(1, 1, 2), Some(1));
+    assert_eq!(of(1, 1, 3), Some(0));
+    assert_eq!(of(920_000, 87, 87), Some(920_000));
+    assert_eq!(of(920_000, 0, 87), Some(0));
+    assert_eq!(
+        of(Money::MAX.cents(), 3_652, 3_652),
+        Some(Money::MAX.cents())
+    );
+    for (cents, days, period) in [(-1, 1, 2), (1, 3, 2), (1, 0, 0)] {
+        assert_eq!(of(cents, days, period), None);
+    }
+}
+
+#[test]
 fn the_grant_of_the_convention_splits_into_its_two_payments() {
     let parts = money("11500")
         .allocate(&[rate("0.8"), rate("0.2")])

@@ -100,10 +100,23 @@ proptest! {
             let wrong = format!("{convention_name}/versions/{version}").parse::<ConventionVersionName>();
             assert_eq!(wrong.unwrap_err().reason, "RESOURCE_NAME_INVALID", "{version}");
         }
+        let programme_name = ProgrammeName { programme: Id::from_uuid(a) };
+        roundtrip(
+            BudgetYearName { programme: programme_name, year: BudgetYear::new(2025).unwrap() },
+            BudgetYearName::PATTERN,
+        );
+        for year in ["1999", "2101", "02025", "+2025", "x", ""] {
+            let wrong = format!("{programme_name}/budgetYears/{year}").parse::<BudgetYearName>();
+            assert_eq!(wrong.unwrap_err().reason, "RESOURCE_NAME_INVALID", "{year}");
+        }
         roundtrip(PaymentPlanName { operator, convention }, PaymentPlanName::PATTERN);
         roundtrip(
             InstalmentName { operator, convention, instalment: Id::from_uuid(c) },
             InstalmentName::PATTERN,
+        );
+        roundtrip(
+            RecoveryName { operator, convention, recovery: Id::from_uuid(c) },
+            RecoveryName::PATTERN,
         );
         roundtrip(
             BeneficiaryName { operator, beneficiary: Id::from_uuid(b) },

@@ -14,7 +14,7 @@ use prost::Name as _;
 use crate::{
     convention::{
         self,
-        domain::{Learned, Plan},
+        domain::{Learned, Plan, Recovered},
     },
     error::Error,
 };
@@ -45,6 +45,11 @@ async fn learn(tx: &mut Tx, reported: &PaymentPlan) -> Result<(), Error> {
         revision: reported.revision,
         paid: amount(reported.paid_amount.as_ref())?,
         settled: current && reported.state() == PaymentPlanState::Settled,
+        recovered: Recovered {
+            claimed: later(reported.claimed_amount.as_ref())?,
+            received: later(reported.recovered_amount.as_ref())?,
+            written_off: later(reported.written_off_amount.as_ref())?,
+        },
     };
     let before = convention.held();
     match convention.learn(plan, tx.now())? {
@@ -55,6 +60,11 @@ async fn learn(tx: &mut Tx, reported: &PaymentPlan) -> Result<(), Error> {
             convention::rpc::record(tx, kind, &convention).await
         }
     }
+}
+
+/// A sum that plans did not tell at first: none is nothing.
+fn later(given: Option<&Amount>) -> Result<Money, Failure> {
+    given.map_or(Ok(Money::ZERO), |given| amount(Some(given)))
 }
 
 fn amount(given: Option<&Amount>) -> Result<Money, Failure> {

@@ -1,22 +1,20 @@
 //! What `payments` does with the changes of `conventions`.
 
-use nonrecours_contracts::{
-    conventions as wire, feed, google::r#type::Money as Amount, payments::PaymentPlan as WirePlan,
-};
+use nonrecours_contracts::{conventions as wire, feed, google::r#type::Money as Amount};
 use nonrecours_feed::{Handler, snapshot};
 use nonrecours_kernel::{
     BudgetYear, ConventionName, FrameworkConventionName, IdSource, Invalid, Money, OperatorName,
-    ProgrammeId, Siret,
+    ProgrammeId, Siret, paris_date,
 };
-use nonrecours_pg::{Change, Entry, Tx};
+use nonrecours_pg::Tx;
 use nonrecours_rpc::{Failure, convert};
 use prost::Name as _;
+use time::OffsetDateTime;
 
 use crate::{
     error::Error,
     instalment::{self, Instalment, Kind, Schedule},
-    ledger_entry::{self, LedgerEntry},
-    payment_plan::{self, Agreement, Cause, Learned, Measures, Payee, PaymentPlan},
+    payment_plan::{self, Agreement, Cause, Learned, Measures, Payee, PaymentPlan, Period},
     posting_codes::PayeeCategory,
     slip::{self, ThirdParty},
 };
@@ -70,48 +68,20 @@ impl Conventions {
             Learned::Seen(next) => payment_plan::store::update(tx, &next).await?,
             Learned::Changed(next) => {
                 payment_plan::store::update(tx, &next).await?;
-                let entry = plan_entry("payment_plan.updated", &next);
+                let entry = payment_plan::rpc::entry("payment_plan.updated", &next);
                 tx.record_all(&[entry]).await?;
             }
             Learned::Replanned(next, cause) => {
                 payment_plan::store::update(tx, &next).await?;
                 let (kind, why) = told(&plan, &next, cause);
                 tx.because(&why);
-                tx.record_all(&[plan_entry(kind, &next)]).await?;
-                self.replan(tx, &agreement.convention, cause, &why).await?;
+                tx.record_all(&[payment_plan::rpc::entry(kind, &next)])
+                    .await?;
+                instalment::planning::replan(tx, &self.ids, &agreement.convention, cause, &why)
+                    .await?;
                 // The transaction goes on with other changes.
                 tx.because("");
             }
-        }
-        Ok(())
-    }
-
-    /// Plans the instalments of a locked plan again.
-    async fn replan(
-        &self,
-        tx: &mut Tx,
-        convention: &ConventionName,
-        cause: Cause,
-        why: &str,
-    ) -> Result<(), Error> {
-        let mut schedule = instalment::store::schedule(tx, convention)
-            .await?
-            .ok_or_else(|| Failure::bug("a locked plan is not there"))?;
-        let (actor, now) = (tx.actor().to_owned(), tx.now());
-        for replanned in schedule.replan(cause, &self.ids, now)? {
-            let next = &replanned.next;
-            match &replanned.before {
-                Some(_) => instalment::store::update(tx, next).await?,
-                None => instalment::store::insert(tx, next).await?,
-            }
-            if let Some(certified) = replanned.liquidated() {
-                let entry = LedgerEntry::reverse(self.ids.next(), certified, &actor, now);
-                ledger_entry::store::insert(tx, &entry).await?;
-            }
-            tx.because(&replanned.why(why));
-            let kind = replanned.kind();
-            let entry = instalment_entry(kind, &schedule, next);
-            tx.record_all(&[entry]).await?;
         }
         Ok(())
     }
@@ -152,32 +122,15 @@ async fn open(tx: &mut Tx, plan: PaymentPlan, instalments: Vec<Instalment>) -> R
         plan,
         instalments,
     };
-    let mut entries = vec![plan_entry("payment_plan.opened", &schedule.plan)];
+    let mut entries = vec![payment_plan::rpc::entry(
+        "payment_plan.opened",
+        &schedule.plan,
+    )];
     entries.extend(schedule.instalments.iter().map(|planned| {
         let kind = instalment::rpc::kind(planned.state.stage());
-        instalment_entry(kind, &schedule, planned)
+        instalment::planning::entry(kind, &schedule, planned)
     }));
     Ok(tx.record_all(&entries).await?)
-}
-
-fn instalment_entry(kind: &'static str, schedule: &Schedule, instalment: &Instalment) -> Entry {
-    let change = Change {
-        kind,
-        operator: Some(instalment.name.operator),
-        name: &instalment.name.to_string(),
-        revision: instalment.revision,
-    };
-    Entry::new(change, &instalment::wire::change(schedule, instalment))
-}
-
-fn plan_entry(kind: &'static str, plan: &PaymentPlan) -> Entry {
-    let change = Change {
-        kind,
-        operator: Some(plan.convention.operator),
-        name: &plan.name().to_string(),
-        revision: plan.revision,
-    };
-    Entry::new(change, &WirePlan::from(plan.clone()))
 }
 
 /// What an operator's snapshot says of who is paid.
@@ -252,6 +205,7 @@ fn agreement(convention: &wire::Convention) -> Result<Option<Agreement>, Failure
         budget_year: BudgetYear::new(convention.budget_year).map_err(unreadable)?,
         grant: convert::money(convention.grant_amount.as_ref()).map_err(unreadable)?,
         terms,
+        period: period(convention)?,
         advance_without_call: convention.advance_without_call,
         actions_completed,
         measures: measures(convention)?,
@@ -271,6 +225,20 @@ fn measures(convention: &wire::Convention) -> Result<Measures, Failure> {
         due: amount(convention.due_amount.as_ref())?.filter(|due| Some(*due) != grant),
         claimed: amount(convention.recover_amount.as_ref())?.unwrap_or_default(),
     })
+}
+
+/// The days from the second signature to the last day of the actions; nothing when either is not told, or the actions end
+/// before.
+fn period(convention: &wire::Convention) -> Result<Option<Period>, Failure> {
+    let (Some(since), Some(last)) = (&convention.in_force_time, &convention.indicative_end_date)
+    else {
+        return Ok(None);
+    };
+    let since = OffsetDateTime::from_unix_timestamp(since.seconds)
+        .map_err(|error| Failure::internal(&error))?;
+    let last = convert::date(Some(last)).map_err(unreadable)?;
+    let first = paris_date(since);
+    Ok((first <= last).then_some(Period { first, last }))
 }
 
 fn term(term: &wire::InstalmentTerm) -> Result<(Kind, Money), Failure> {

@@ -3,6 +3,7 @@
 //! It follows `conventions`, which tells it what was agreed and when the actions are done, and tells in its own feed
 //! what was paid.
 
+mod budget_year;
 mod config;
 mod error;
 mod explanation;
@@ -13,6 +14,7 @@ mod measures;
 mod payment_difference;
 mod payment_plan;
 mod posting_codes;
+mod recovery;
 mod return_file;
 mod slip;
 
@@ -63,8 +65,10 @@ pub async fn serve(
             ))
             .add(payment_difference::rpc::Differences::server(
                 db.clone(),
-                ids,
+                ids.clone(),
             ))
+            .add(recovery::rpc::Recoveries::server(db.clone(), ids))
+            .add(budget_year::rpc::BudgetYears::server(db.clone()))
             .add(explanation::rpc::Explanations::server(db.clone()))
             .add(ledger_entry::rpc::Ledger::server(db))
     })

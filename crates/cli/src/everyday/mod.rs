@@ -1,4 +1,4 @@
-//! Everyday steps on a running suite: commitments, budgets, reports, formal notices, controls. Each command gives the text
+//! Everyday steps on a running suite: commitments, budgets, reports, formal notices, controls, recoveries. Each command gives the text
 //! that it would print.
 
 pub mod budgets;
@@ -6,7 +6,9 @@ pub mod commitments;
 pub mod controls;
 pub mod life;
 pub mod notices;
+pub mod recoveries;
 pub mod reports;
+pub mod years;
 
 use std::sync::Arc;
 

@@ -67,6 +67,7 @@ fn paid(convention: Convention, cents: i64, settled: bool) -> Convention {
         revision: 5,
         paid: Money::from_cents(cents),
         settled,
+        ..Plan::default()
     };
     match convention.learn(plan, NOW).unwrap() {
         crate::convention::domain::Learned::Changed { convention, .. } => convention,

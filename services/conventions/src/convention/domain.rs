@@ -6,7 +6,7 @@ use nonrecours_kernel::{
 };
 use time::{Date, OffsetDateTime};
 
-pub use super::state::{Completion, Execution, Plan, Signature, State};
+pub use super::state::{Completion, Execution, Plan, Recovered, Signature, State};
 use super::{
     measures::Measures,
     party::{ByParty, Party},
@@ -269,13 +269,18 @@ impl Convention {
                 convention,
                 kind: "convention.settled",
             }
-        } else if plan.paid == known.paid {
-            Learned::Noted(self)
-        } else {
+        } else if plan.paid != known.paid {
             Learned::Changed {
                 convention: self.changed(now, |_| {}),
                 kind: "convention.paid",
             }
+        } else if plan.recovered != known.recovered {
+            Learned::Changed {
+                convention: self.changed(now, |_| {}),
+                kind: "convention.recovery_updated",
+            }
+        } else {
+            Learned::Noted(self)
         })
     }
 

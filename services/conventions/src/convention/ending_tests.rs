@@ -14,6 +14,7 @@ fn payment_before_completion_settles_at_completion_and_after_it_at_once() {
         revision: 5,
         paid: Money::from_cents(1_150_000),
         settled: true,
+        ..Plan::default()
     };
     let reported = in_force().accept_report(id(9), SPENT, NOW).unwrap();
     let Learned::Changed { convention, kind } = reported.clone().learn(plan, NOW).unwrap() else {
@@ -60,6 +61,7 @@ fn a_dispute_or_a_suspension_keeps_a_paid_convention_open() {
         revision: 5,
         paid: Money::from_cents(1_150_000),
         settled: true,
+        ..Plan::default()
     };
     let completed = in_force()
         .accept_report(id(9), SPENT, NOW)

@@ -83,6 +83,7 @@ fn next_plan(convention: &Convention) -> Plan {
         revision: known + 1,
         paid: Money::from_cents(1_150_000),
         settled: true,
+        ..Plan::default()
     }
 }
 
@@ -95,6 +96,7 @@ fn conventions() -> Vec<Convention> {
         revision: 1,
         paid: Money::from_cents(920_000),
         settled: false,
+        ..Plan::default()
     };
     let Learned::Changed {
         convention: paid, ..

@@ -7,7 +7,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    domain::{Completion, Convention, Execution, Plan, Signature, State},
+    domain::{Completion, Convention, Execution, Plan, Recovered, Signature, State},
     measures::{Cause, Ground, Measures, Termination},
     party::{ByParty, Party},
     terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory, Terms},
@@ -123,6 +123,9 @@ row_of_terms! {
         plan_revision: i64,
         paid_amount: Decimal,
         plan_settled: bool,
+        recovery_claimed_amount: Decimal,
+        recovered_amount: Decimal,
+        recovery_written_off_amount: Decimal,
         suspended: bool,
         reduced_amount: Option<Decimal>,
         recover_amount: Decimal,
@@ -202,6 +205,11 @@ fn state(row: &Row) -> Result<State, Error> {
             revision: row.plan_revision,
             paid: money(row.paid_amount)?,
             settled: row.plan_settled,
+            recovered: Recovered {
+                claimed: money(row.recovery_claimed_amount)?,
+                received: money(row.recovered_amount)?,
+                written_off: money(row.recovery_written_off_amount)?,
+            },
         },
         measures: Measures {
             suspended: row.suspended,

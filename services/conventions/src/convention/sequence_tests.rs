@@ -225,6 +225,7 @@ fn advance(
                 revision: *revision,
                 paid,
                 settled: paid >= convention.ceiling(),
+                ..Plan::default()
             };
             let same = convention.clone();
             Ok(match convention.learn(plan, now)? {

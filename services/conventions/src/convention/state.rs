@@ -168,4 +168,17 @@ pub struct Plan {
     pub paid: Money,
     /// Whether everything is paid.
     pub settled: bool,
+    /// What of it is claimed back, and what became of that.
+    pub recovered: Recovered,
+}
+
+/// What of the sums paid is claimed back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Claimed by recoveries (titres de recette), reductions taken off.
+    pub claimed: Money,
+    /// Received or set off.
+    pub received: Money,
+    /// Given up.
+    pub written_off: Money,
 }

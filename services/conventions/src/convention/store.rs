@@ -42,7 +42,8 @@ macro_rules! rows {
                       authority_decision_date, operator_signatory_name, operator_signatory_capacity,
                       operator_decision_date, state, authority_sign_time, authority_signed_by, operator_sign_time,
                       operator_signed_by, in_force_time, version, engaged_amount, accepted_report_id, completion_date, settle_time,
-                      plan_revision, paid_amount, plan_settled, suspended, reduced_amount, recover_amount, open_disputes, termination_date,
+                      plan_revision, paid_amount, plan_settled, recovery_claimed_amount, recovered_amount,
+                      recovery_written_off_amount, suspended, reduced_amount, recover_amount, open_disputes, termination_date,
                       termination_ground, termination_notice_id, termination_decision_id, termination_due_amount,
                       revision, create_time, update_time
                FROM convention "# + $condition,
@@ -265,7 +266,8 @@ async fn update_state(tx: &mut Tx, convention: &Convention, held: Money) -> Resu
              update_time = $16, suspended = $17, reduced_amount = $18, recover_amount = $19, open_disputes = $20,
              termination_date = $21, termination_ground = $22, termination_notice_id = $23,
              termination_decision_id = $24, termination_due_amount = $25, version = $26,
-             engaged_amount = $27
+             engaged_amount = $27, recovery_claimed_amount = $28, recovered_amount = $29,
+             recovery_written_off_amount = $30
          WHERE operator_id = $1 AND convention_id = $2",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -293,7 +295,10 @@ async fn update_state(tx: &mut Tx, convention: &Convention, held: Money) -> Resu
         decision,
         termination.map(|termination| termination.due.amount()),
         convention.version(),
-        held.amount()
+        held.amount(),
+        plan.recovered.claimed.amount(),
+        plan.recovered.received.amount(),
+        plan.recovered.written_off.amount()
     )
     .execute(tx.conn())
     .await?;

@@ -102,6 +102,9 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
         .unwrap_or_default();
     let termination = convention.state.termination();
     let paid = execution.map_or(Money::ZERO, |execution| execution.plan.paid);
+    let recovered = execution
+        .map(|execution| execution.plan.recovered)
+        .unwrap_or_default();
     wire::Convention {
         name: convention.name.to_string(),
         programme: terms.framework_convention.parent().to_string(),
@@ -127,6 +130,9 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
             .map(|report| format!("{}/activityReports/{report}", convention.name))
             .unwrap_or_default(),
         paid_amount: Some(to_money(paid)),
+        recovery_claimed_amount: Some(to_money(recovered.claimed)),
+        recovered_amount: Some(to_money(recovered.received)),
+        recovery_written_off_amount: Some(to_money(recovered.written_off)),
         settle_time: convention.state.settle_time().map(to_timestamp),
         revision: convention.revision,
         create_time: Some(to_timestamp(convention.create_time)),

@@ -3,7 +3,7 @@
 use nonrecours_contracts::{
     conventions::{Convention, ConventionState},
     feed::Change,
-    payments::LedgerEntry,
+    payments::{LedgerEntry, PaymentPlan, PaymentPlanState},
 };
 
 use crate::{requests::euros, world::World};
@@ -136,4 +136,42 @@ async fn a_grant_paid_before_completion_settles_with_it() {
         .to_msg()
         .unwrap();
     assert_eq!(completed.state(), ConventionState::Completed);
+}
+
+#[tokio::test]
+async fn what_is_claimed_back_and_recovered_is_shown() {
+    let world = World::start().await;
+    let setting = world.setting(50_000_000).await;
+    let name = world.in_force(&setting).await.name;
+    world.report_plan(&name, 1, 920_000, "payment_plan.paid");
+    world.changes_until("convention.paid", &name).await;
+    let plan = |revision, received: i64| PaymentPlan {
+        name: format!("{name}/paymentPlan"),
+        convention: name.clone(),
+        grant_amount: Some(euros(1_150_000)),
+        paid_amount: Some(euros(920_000)),
+        state: PaymentPlanState::Open.into(),
+        claimed_amount: Some(euros(20_000)),
+        recovered_amount: Some(euros(received)),
+        written_off_amount: Some(euros(1_000)),
+        revision,
+        ..PaymentPlan::default()
+    };
+    let kind = "payment_plan.recovery_updated";
+    // Late and twice, as everything may come.
+    for (revision, received) in [(2, 0), (4, 5_000), (3, 1_000), (4, 5_000)] {
+        let plan = plan(revision, received);
+        world.payments.push(&plan.name, revision, kind, &plan);
+    }
+    let marker = world.in_force(&setting).await.name;
+    caught_up(&world, &marker, 1).await;
+    let convention = world.convention(&name).await;
+    assert_eq!(convention.paid_amount, Some(euros(920_000)));
+    assert_eq!(convention.recovery_claimed_amount, Some(euros(20_000)));
+    assert_eq!(convention.recovered_amount, Some(euros(5_000)));
+    assert_eq!(convention.recovery_written_off_amount, Some(euros(1_000)));
+    let changes = world
+        .changes_until("convention.recovery_updated", &name)
+        .await;
+    assert!(!changes.is_empty());
 }

@@ -67,6 +67,22 @@ async fn a_convention_of_the_first_version_goes_on_as_it_was() {
     }
     assert_eq!(row.get::<i32, _>("open_disputes"), 0);
     assert_eq!(row.get::<i64, _>("revision"), 3);
+    // Nothing of it was claimed back.
+    let claimed: bool = sqlx::query_scalar(
+        "SELECT recovery_claimed_amount + recovered_amount + recovery_written_off_amount > 0 FROM convention",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert!(!claimed);
+    let beyond =
+        sqlx::query("UPDATE convention SET recovery_claimed_amount = 1, recovered_amount = 2")
+            .execute(&owner)
+            .await
+            .unwrap_err()
+            .into_database_error()
+            .unwrap();
+    assert_eq!(beyond.constraint(), Some("convention_recovered"));
     // And its state machine is the new one.
     let broken = sqlx::query("UPDATE convention SET state = 'TERMINATED'")
         .execute(&owner)

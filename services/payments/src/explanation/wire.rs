@@ -7,7 +7,7 @@ use nonrecours_rpc::convert::{to_blocker, to_date, to_money, to_timestamp};
 use time::Date;
 
 use crate::{
-    instalment::{Instalment, Next, Obstacle, Schedule},
+    instalment::{Instalment, Next, Obstacle, Recovering, RecoveryStage, Schedule},
     payment_plan::Charge,
 };
 
@@ -20,7 +20,7 @@ pub fn explanation(
 ) -> wire::InstalmentExplanation {
     let plan = &schedule.plan;
     let next = Next::of(instalment, plan);
-    let text = text(instalment, next);
+    let text = text(instalment, next, schedule.recovering(instalment));
     let obstacle = |obstacle: &Obstacle<'_>| wire::Obstacle {
         blocker: Some(to_blocker(&obstacle.blocker(&plan.convention))),
         basis_fr: obstacle.basis().to_owned(),
@@ -28,7 +28,14 @@ pub fn explanation(
     };
     let ordered = instalment.state.ordered();
     let day = ordered.map_or(today, |ordered| paris_date(ordered.order.time));
-    let charge = Charge::of(plan.budget_year, day).filter(|_| instalment.is_live());
+    // Of what is too late: the year that it would have gone on.
+    let charge = match ordered {
+        Some(_) => Charge::of(plan.budget_year, day),
+        None => plan
+            .charge(day)
+            .or_else(|| Charge::year(plan.charged_year())),
+    };
+    let charge = charge.filter(|_| instalment.is_live());
     let made = instalment.state.duties().filter(|_| next.is_some());
     wire::InstalmentExplanation {
         instalment: instalment.name.to_string(),
@@ -44,7 +51,7 @@ pub fn explanation(
         message_fr: text.fr.into_owned(),
         message_en: text.en.into_owned(),
         obstacles: schedule
-            .obstacles(instalment)
+            .obstacles_on(instalment, today)
             .iter()
             .map(obstacle)
             .collect(),
@@ -56,21 +63,47 @@ pub fn explanation(
     }
 }
 
-fn text(instalment: &Instalment, next: Option<Next>) -> Text {
+fn text(instalment: &Instalment, next: Option<Next>, recovering: Option<Recovering>) -> Text {
     match (next.map(Next::awaited), instalment.state.paid()) {
         (Some((en, fr)), _) => Text::new(
             format!("It waits for {en}."),
             format!("Cette échéance attend {fr}."),
         ),
-        (None, Some(paid)) => Text::new(
-            format!("It is paid: transfer of {}.", paid.transfer_date),
-            format!(
-                "Cette échéance est payée : virement du {}.",
-                french_date(paid.transfer_date)
-            ),
-        ),
+        (None, Some(paid)) => {
+            let (en, fr) = recovering.map(given_back).unwrap_or_default();
+            Text::new(
+                format!("It is paid: transfer of {}.{en}", paid.transfer_date),
+                format!(
+                    "Cette échéance est payée : virement du {}.{fr}",
+                    french_date(paid.transfer_date)
+                ),
+            )
+        }
         (None, None) => Text::new("It is cancelled.", "Cette échéance est annulée."),
     }
+}
+
+/// What becomes of a sum paid that was not due, as further sentences.
+fn given_back(recovering: Recovering) -> (String, String) {
+    let (en, fr) = match recovering.stage {
+        RecoveryStage::ToRecover => (
+            "is to be given back: the authorising officer issues the recovery",
+            "à reverser : l'ordonnateur doit émettre le titre de recette",
+        ),
+        RecoveryStage::Issued => (
+            "is claimed: the accountant waits for it",
+            "à reverser : le titre de recette est émis, le comptable attend les fonds",
+        ),
+        RecoveryStage::Recovered => (
+            "of it is recovered or given up",
+            "à reverser : la somme est recouvrée ou admise en non-valeur",
+        ),
+    };
+    let amount = recovering.amount;
+    (
+        format!(" {amount} EUR {en}."),
+        format!(" {} {fr}.", amount.french()),
+    )
 }
 
 fn event(event: &Event) -> wire::InstalmentEvent {

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use nonrecours_kernel::{IdSource, LedgerEntryId, ManualClock, Money, paris_date};
+use nonrecours_kernel::{
+    IdSource, LedgerEntryId, ManualClock, Money, ProgrammeId, RecoveryId, RecoveryName, paris_date,
+};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
     fixtures::{CERTIFY, NOW, agreement, call, schedule, step},
-    happening::{Event, event},
+    happening::{Event, PERIOD, Recovering, event},
     *,
 };
 use crate::{
@@ -17,13 +19,15 @@ use crate::{
         Account, LedgerEntry, Movement,
         verify::{Booked, Verification},
     },
-    payment_plan::{Agreement, Learned, Mismatch, State as PlanState, statement::Statement},
+    payment_plan::{Agreement, Cause, Learned, Mismatch, State as PlanState, statement::Statement},
+    recovery::{Act, ActKind, Header, Recovery, issue},
 };
 
-/// A plan with its books, and the convention that it follows.
+/// A plan with its books and its recoveries, and the convention that it follows.
 struct Played {
     schedule: Schedule,
     books: Vec<LedgerEntry>,
+    recoveries: Vec<Recovery>,
     /// Every revision of the convention, the newest last.
     revisions: Vec<Agreement>,
     /// What was payable when the instalments were last planned.
@@ -37,6 +41,7 @@ impl Played {
         Self {
             schedule: schedule(&agreement),
             books: Vec::new(),
+            recoveries: Vec::new(),
             payable: agreement.grant,
             revisions: vec![agreement],
             ids: IdSource::seeded(Arc::new(ManualClock::at(NOW)), 2),
@@ -64,22 +69,71 @@ impl Played {
 
     /// What the service does with a revision of the convention.
     fn learn(&mut self, agreement: &Agreement) -> Result<(), Mismatch> {
-        let schedule = &mut self.schedule;
-        match schedule.plan.clone().learn(agreement, self.now)? {
+        match self.schedule.plan.clone().learn(agreement, self.now)? {
             Learned::Stale => {}
-            Learned::Seen(plan) | Learned::Changed(plan) => schedule.plan = plan,
+            Learned::Seen(plan) | Learned::Changed(plan) => self.schedule.plan = plan,
             Learned::Replanned(plan, cause) => {
-                schedule.plan = plan;
-                for replanned in schedule.replan(cause, &self.ids, self.now)? {
-                    if let Some(certified) = replanned.liquidated() {
-                        let id = entry_id(&self.books);
-                        self.books
-                            .push(LedgerEntry::reverse(id, certified, "service", self.now));
-                    }
-                }
-                self.payable = schedule.plan.payable();
+                self.schedule.plan = plan;
+                self.replan(cause)?;
             }
         }
+        Ok(())
+    }
+
+    /// What the service does with a step of a recovery: the ledger and the plan follow it.
+    fn recover(&mut self, recovering: &Recovering, actor: usize) -> Result<(), Mismatch> {
+        let step = step(&format!("person-{actor}"), self.now);
+        let before = self.schedule.plan.clone();
+        let (recovery, booked) = match recovering {
+            Recovering::Issue(asked) => {
+                let header = header(self.recoveries.len(), step);
+                let Ok(recovery) = issue(&self.schedule, asked.clone(), header) else {
+                    return Ok(());
+                };
+                let amount = recovery.amount;
+                self.recoveries.push(recovery.clone());
+                (recovery, (Movement::Claim, amount))
+            }
+            Recovering::Act(index, command) => {
+                let count = self.recoveries.len();
+                let Some(place) = self.recoveries.get_mut(index % count.max(1)) else {
+                    return Ok(());
+                };
+                let Ok(Some(next)) = place.take(command.clone(), step) else {
+                    return Ok(());
+                };
+                let act = next.acts.get(place.acts.len()).cloned();
+                *place = next.clone();
+                let Some(act) = act else { return Ok(()) };
+                (next, (act.kind.movement(), act.amount))
+            }
+        };
+        let id = entry_id(&self.books);
+        let actor = format!("person-{actor}");
+        self.books.push(LedgerEntry::recover(
+            id, &recovery, booked, &actor, self.now,
+        ));
+        let (movement, amount) = booked;
+        let sums = before
+            .recovered
+            .book(movement, amount, recovery.is_breach());
+        self.schedule.plan = before.clone().recover(sums.unwrap(), self.now);
+        let payable = self.schedule.plan.payable();
+        if payable != before.payable() {
+            self.replan(Cause::Decision)?;
+        }
+        Ok(())
+    }
+
+    fn replan(&mut self, cause: Cause) -> Result<(), Mismatch> {
+        for replanned in self.schedule.replan(cause, &self.ids, self.now)? {
+            if let Some(certified) = replanned.liquidated() {
+                let id = entry_id(&self.books);
+                self.books
+                    .push(LedgerEntry::reverse(id, certified, "service", self.now));
+            }
+        }
+        self.payable = self.schedule.plan.payable();
         Ok(())
     }
 
@@ -138,6 +192,9 @@ impl Played {
                 }
                 return Ok(true);
             }
+            Event::Recovering(recovering, actor) => {
+                return Ok(self.recover(&recovering, actor).is_ok());
+            }
             Event::Revised(revision) => {
                 let next = revision.of(self.revisions.last().unwrap());
                 self.revisions.push(next);
@@ -186,6 +243,7 @@ impl Played {
         prop_assert!(paid <= plan.grant.cents() + plan.to_recover().cents());
         prop_assert!(paid <= due_or_ordered);
         prop_assert!(plan.to_recover() <= plan.paid);
+        self.recovered()?;
         let statement = Statement::of(&self.schedule).unwrap();
         prop_assert_eq!(
             statement
@@ -207,40 +265,91 @@ impl Played {
         self.in_order()
     }
 
+    /// What holds of the recoveries: all that is back was claimed, whoever claims holds no money, and what is paid is no
+    /// more than what is due and what is back.
+    fn recovered(&self) -> Result<(), TestCaseError> {
+        let plan = &self.schedule.plan;
+        let sums = plan.recovered;
+        let of = |kind| {
+            let sums = self.recoveries.iter().map(|one| one.sum(kind));
+            Money::sum(sums).unwrap()
+        };
+        let claimed = Money::sum(self.recoveries.iter().map(|one| one.amount)).unwrap();
+        let claimed = claimed.checked_sub(of(ActKind::Reduction)).unwrap();
+        prop_assert_eq!(claimed, sums.claimed);
+        let back = of(ActKind::Receipt).checked_add(of(ActKind::Offset));
+        prop_assert_eq!(back, Some(sums.received));
+        prop_assert_eq!(of(ActKind::WriteOff), sums.written_off);
+        let open = Money::sum(self.recoveries.iter().map(Recovery::outstanding)).unwrap();
+        let closed = sums.received.checked_add(sums.written_off).unwrap();
+        prop_assert_eq!(closed.checked_add(open), Some(claimed));
+        // Never more paid than granted and recovered, but what was ordered before an amendment.
+        let (due, ordered) = (plan.due().cents(), self.sum(Stage::Ordered));
+        prop_assert!(
+            plan.measures.terminated
+                || plan.paid.cents() <= ordered.max(due + sums.received.cents())
+        );
+        // Once all that is to be recovered is back, the operator has no more than what is due.
+        if sums.received >= plan.to_recover() {
+            prop_assert!(plan.paid.cents() - sums.received.cents() <= due);
+        }
+        for recovery in &self.recoveries {
+            prop_assert!(recovery.amount.is_positive());
+            let issuer = &recovery.issue.actor;
+            let holds = |act: &&Act| matches!(act.kind, ActKind::Receipt | ActKind::Offset);
+            let mut holders = recovery.acts.iter().filter(holds);
+            prop_assert!(holders.all(|act| act.step.actor != *issuer));
+        }
+        // What each instalment is to give back adds up to what the plan is, as far as the instalments go.
+        let parts = self.schedule.instalments.iter();
+        let parts = parts.filter_map(|one| self.schedule.recovering(one));
+        let parts: i64 = parts.map(|part| part.amount.cents()).sum();
+        prop_assert_eq!(parts, plan.to_recover().cents());
+        Ok(())
+    }
+
     fn balanced(&self) -> Result<(), TestCaseError> {
         let (certified, paid) = (self.sum(Stage::Certified), self.sum(Stage::Paid));
-        let accounts = [
-            Account::GrantExpense,
-            Account::OperatorPayable,
-            Account::Treasury,
-        ];
-        let totals = accounts.map(|account| self.booked(account));
-        prop_assert_eq!(totals, [certified, paid - certified, -paid]);
+        let totals = Account::ALL.map(|account| self.booked(account));
+        let sums = self.schedule.plan.recovered;
+        let [claimed, received, lost] =
+            [sums.claimed, sums.received, sums.written_off].map(Money::cents);
+        prop_assert_eq!(
+            totals,
+            [
+                certified,
+                paid - certified,
+                received - paid,
+                claimed - received - lost,
+                -claimed,
+                lost
+            ]
+        );
         prop_assert_eq!(totals.iter().sum::<i64>(), 0);
         let keys: BTreeSet<_> = self
             .books
             .iter()
-            .map(|entry| (entry.instalment, entry.instalment_revision))
+            .map(|entry| (entry.subject, entry.revision))
             .collect();
         prop_assert_eq!(keys.len(), self.books.len());
         let payments = self
             .books
             .iter()
             .filter(|entry| entry.movement == Movement::Payment);
-        let verified = Verification::of(&self.schedule, &self.totals()).unwrap();
+        let recoveries: Vec<_> = self.recoveries.iter().collect();
+        let verified = Verification::of(&self.schedule, &recoveries, &self.totals()).unwrap();
         prop_assert_eq!(verified.discrepancies, []);
-        let once: BTreeSet<_> = payments.clone().map(|entry| entry.instalment).collect();
+        let once: BTreeSet<_> = payments.clone().map(|entry| entry.subject).collect();
         prop_assert_eq!(once.len(), payments.count());
         Ok(())
     }
 
-    /// The books by instalment and movement.
+    /// The books by what they book and movement.
     fn totals(&self) -> Vec<Booked> {
         let mut totals: Vec<Booked> = Vec::new();
         for entry in &self.books {
-            let instalment = entry.instalment.instalment;
             let same =
-                |one: &&mut Booked| one.instalment == instalment && one.movement == entry.movement;
+                |one: &&mut Booked| one.subject == entry.subject && one.movement == entry.movement;
             match totals.iter_mut().find(same) {
                 Some(total) => {
                     total.amount = total.amount.checked_add(entry.amount).unwrap();
@@ -248,7 +357,7 @@ impl Played {
                     total.last_actor.clone_from(&entry.actor);
                 }
                 None => totals.push(Booked {
-                    instalment,
+                    subject: entry.subject,
                     movement: entry.movement,
                     amount: entry.amount,
                     entries: 1,
@@ -287,6 +396,21 @@ impl Played {
     }
 }
 
+fn header(count: usize, step: Step) -> Header {
+    let convention = agreement().convention;
+    Header {
+        name: RecoveryName {
+            operator: convention.operator,
+            convention: convention.convention,
+            recovery: RecoveryId::from_uuid(Uuid::from_u128(count as u128 + 1)),
+        },
+        programme: ProgrammeId::from_uuid(Uuid::from_u128(9)),
+        budget_year: agreement().budget_year,
+        number: i32::try_from(count).unwrap() + 1,
+        step,
+    }
+}
+
 fn entry_id(books: &[LedgerEntry]) -> LedgerEntryId {
     LedgerEntryId::from_uuid(Uuid::from_u128(books.len() as u128 + 1))
 }
@@ -297,14 +421,17 @@ proptest! {
         events in prop::collection::vec(event(), 0..160),
         cents in 3_i64..2_000_000,
         advance_without_call: bool,
+        is_public: bool,
     ) {
         let terms = [(Kind::Advance, cents / 3), (Kind::Interim, cents / 3), (Kind::Balance, cents - 2 * (cents / 3))];
         let mut played = Played::open(Agreement {
             grant: Money::from_cents(cents),
             terms: terms.map(|(kind, cents)| (kind, Money::from_cents(cents))).to_vec(),
             advance_without_call,
+            period: Some(PERIOD),
             ..agreement()
         });
+        played.schedule.payee.is_public = is_public;
         for event in events {
             if !played.play(event)? {
                 return Ok(());

@@ -31,6 +31,7 @@ pub(crate) fn agreement() -> Agreement {
         advance_without_call: false,
         actions_completed: false,
         measures: Measures::default(),
+        period: None,
     }
 }
 

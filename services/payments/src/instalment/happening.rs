@@ -2,13 +2,16 @@
 
 use nonrecours_kernel::{Money, paris_date};
 use proptest::prelude::*;
-use time::Duration;
+use time::{Duration, macros::date};
 
 use super::{
     fixtures::{CERTIFY, NOW, account, call},
     *,
 };
-use crate::payment_plan::Agreement;
+use crate::{
+    payment_plan::{Agreement, Period},
+    recovery::{self, Asked},
+};
 
 /// One thing that may happen, sensible or not.
 #[derive(Clone, Debug)]
@@ -24,7 +27,22 @@ pub(super) enum Event {
     /// Some revision arrives: late, again, or before those that came earlier.
     ToldAgain(usize),
     Hours(i64),
+    /// Somebody claims something back, or does something to a claim.
+    Recovering(Recovering, usize),
 }
+
+/// What somebody does about money that is to be given back.
+#[derive(Clone, Debug)]
+pub(super) enum Recovering {
+    Issue(Asked),
+    Act(usize, recovery::Command),
+}
+
+/// The days of the convention.
+pub(super) const PERIOD: Period = Period {
+    first: date!(2025 - 10 - 06),
+    last: date!(2025 - 12 - 31),
+};
 
 /// What a revision of the convention changes.
 #[derive(Clone, Debug)]
@@ -81,6 +99,36 @@ fn revision() -> impl Strategy<Value = Revision> {
     ]
 }
 
+fn recovering() -> impl Strategy<Value = Recovering> {
+    let day = || (0_i64..4).prop_map(|days| paris_date(NOW + Duration::days(days)));
+    let amount = || prop_oneof![1_i64..5, 1_i64..1_000_000].prop_map(Money::from_cents);
+    let breach = day().prop_map(|date| Asked::Breach {
+        decision: "DEC-1".to_owned(),
+        date,
+    });
+    let receive = (amount(), day(), 0_u8..6).prop_map(|(amount, date, reference)| {
+        recovery::Command::Receive {
+            amount,
+            date,
+            reference: format!("P503-{reference}"),
+        }
+    });
+    let command = prop_oneof![
+        2 => day().prop_map(recovery::Command::Notify),
+        4 => receive,
+        1 => Just(recovery::Command::WriteOff { decision: "DEL-2".to_owned() }),
+        1 => amount().prop_map(|amount| recovery::Command::Reduce {
+            amount,
+            reason: "trop".to_owned(),
+        }),
+    ];
+    prop_oneof![
+        3 => Just(Recovering::Issue(Asked::Unclaimed)),
+        1 => breach.prop_map(Recovering::Issue),
+        6 => (0_usize..4, command).prop_map(|(index, command)| Recovering::Act(index, command)),
+    ]
+}
+
 /// Anything, with what moves a plan on more often than the rest.
 pub(super) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
@@ -92,6 +140,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Told),
         1 => (0_usize..20).prop_map(Event::ToldAgain),
         2 => (1_i64..30).prop_map(Event::Hours),
+        6 => (recovering(), 0_usize..5)
+            .prop_map(|(recovering, actor)| Event::Recovering(recovering, actor)),
     ]
 }
 

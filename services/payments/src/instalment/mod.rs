@@ -9,6 +9,8 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod happening;
 mod obstacle;
+pub(crate) mod planning;
+mod recovering;
 mod refusal;
 mod replan;
 #[cfg(test)]
@@ -23,5 +25,6 @@ pub(crate) mod wire;
 pub use account::BankAccount;
 pub use domain::{Call, Certified, Command, Instalment, Kind, Ordered, Paid, Stage, State, Step};
 pub use obstacle::{Next, Obstacle};
+pub use recovering::{Recovering, RecoveryStage};
 pub use refusal::Refusal;
 pub use schedule::Schedule;

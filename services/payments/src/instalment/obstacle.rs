@@ -1,6 +1,6 @@
 //! The next step of an instalment, and what stands in its way: what, by which rule, and who can lift it.
 
-use nonrecours_kernel::{Blocker, ConventionName, Money, Role, Text};
+use nonrecours_kernel::{Blocker, BudgetYear, ConventionName, Money, Role, Text};
 
 use super::{Instalment, Kind, Stage};
 use crate::payment_plan::{Cause, PaymentPlan};
@@ -36,6 +36,8 @@ pub enum Obstacle<'a> {
     EarlierUnpaid(&'a Instalment, Next),
     /// It is cancelled itself.
     Cancelled(Cause),
+    /// The last day of orders on its budget year has passed.
+    YearClosed(BudgetYear),
 }
 
 impl Next {
@@ -153,6 +155,19 @@ impl Obstacle<'_> {
                     ),
                 )
             }
+            Self::YearClosed(year) => of_convention(
+                "BUDGET_YEAR_CLOSED",
+                Text::new(
+                    format!(
+                        "The last day of orders on the budget year {year} has passed: the year is closed first, which carries \
+                         the convention over."
+                    ),
+                    format!(
+                        "Les mandats sur l'exercice {year} s'arrêtaient au 31 janvier : l'ordonnateur clôt l'exercice, ce qui \
+                         reporte la convention sur le suivant."
+                    ),
+                ),
+            ),
             Self::Cancelled(Cause::Amendment) => of_convention(
                 "TERMS_AMENDED",
                 Text::new(
@@ -180,13 +195,16 @@ impl Obstacle<'_> {
             Self::ActionsNotCompleted => "convention, art. 6 et 8",
             Self::EarlierUnpaid(..) => "convention, art. 6",
             Self::Cancelled(Cause::Amendment) => "avenant à la convention",
+            Self::YearClosed(_) => "CGCT, art. L. 1612-11",
         }
     }
 
     /// Who has a part in lifting it; nobody: it is there to stay.
     pub fn lifted_by(&self) -> Vec<Role> {
         match self {
-            Self::Suspended | Self::Reduced { .. } => vec![Role::AuthorisingOfficer],
+            Self::Suspended | Self::Reduced { .. } | Self::YearClosed(_) => {
+                vec![Role::AuthorisingOfficer]
+            }
             Self::ActionsNotCompleted => vec![Role::OperatorManager, Role::ProgrammeOfficer],
             Self::EarlierUnpaid(_, next) => vec![next.role()],
             Self::Terminated | Self::Cancelled(_) => Vec::new(),

@@ -1,6 +1,7 @@
 //! A plan with all its instalments: what one of them may do depends on the others.
 
-use nonrecours_kernel::{Blocker, InstalmentId, Money};
+use nonrecours_kernel::{Blocker, InstalmentId, Money, paris_date};
+use time::Date;
 
 use super::{
     Next, Obstacle, Refusal,
@@ -59,6 +60,16 @@ impl Schedule {
         measures.into_iter().chain(actions).chain(earlier).collect()
     }
 
+    /// The same on a day: an order comes too late once the last day of its budget year has passed.
+    pub fn obstacles_on(&self, instalment: &Instalment, day: Date) -> Vec<Obstacle<'_>> {
+        let mut obstacles = self.obstacles(instalment);
+        let waits = instalment.state.stage() == Stage::Certified;
+        if waits && self.plan.charge(day).is_none() {
+            obstacles.push(Obstacle::YearClosed(self.plan.charged_year()));
+        }
+        obstacles
+    }
+
     /// The same for whoever wants to make the step.
     pub fn blockers(&self, instalment: &Instalment) -> Vec<Blocker> {
         let obstacles = self.obstacles(instalment);
@@ -73,7 +84,7 @@ impl Schedule {
         }
         let due = self.plan.due();
         let with = self.plan.paid.checked_add(instalment.amount);
-        let reduced = with.is_none_or(|paid| paid > due);
+        let reduced = with.is_none_or(|paid| paid > self.plan.payable());
         let suspended = self.plan.measures.suspended.then_some(Obstacle::Suspended);
         let reduced = reduced.then_some(Obstacle::Reduced { due });
         suspended.into_iter().chain(reduced).collect()
@@ -90,6 +101,7 @@ impl Schedule {
             return Err(Refusal::Cancelled(self.blockers(instalment)));
         }
         let current = instalment.clone();
+        let day = paris_date(step.time);
         let next = match command {
             Command::Call { reference, account } => current.call(reference, account, step),
             Command::Certify { account } => {
@@ -99,7 +111,12 @@ impl Schedule {
             Command::Confirm { transfer_date } => current.confirm(transfer_date, step),
         }?;
         // Whatever the command, nothing moves while something stands in the way.
-        match (self.blockers(instalment), instalment.state.stage()) {
+        let obstacles = self.obstacles_on(instalment, day);
+        let blockers = obstacles
+            .iter()
+            .map(|obstacle| obstacle.blocker(&self.plan.convention))
+            .collect::<Vec<_>>();
+        match (blockers, instalment.state.stage()) {
             (blockers, _) if blockers.is_empty() => Ok(next),
             (blockers, Stage::Planned) => Err(Refusal::CallBlocked(blockers)),
             (blockers, _) => Err(Refusal::PaymentBlocked(blockers)),

@@ -317,6 +317,20 @@ const fn stage_code(stage: Stage) -> &'static str {
     }
 }
 
+/// The stage that a code stands for.
+pub(crate) fn stage_of(code: &str) -> Option<Stage> {
+    [
+        Stage::Planned,
+        Stage::Called,
+        Stage::Certified,
+        Stage::Ordered,
+        Stage::Paid,
+        Stage::Cancelled,
+    ]
+    .into_iter()
+    .find(|stage| stage_code(*stage) == code)
+}
+
 fn cause_of(code: &str) -> Option<Cause> {
     [Cause::Amendment, Cause::Decision]
         .into_iter()

@@ -8,7 +8,7 @@ use nonrecours_rpc::{
     etag,
 };
 
-use super::{BankAccount, Instalment, Kind, Schedule, Stage, State, Step};
+use super::{BankAccount, Instalment, Kind, RecoveryStage, Schedule, Stage, State, Step};
 
 /// An instalment as its readers see it, with what its schedule says of it.
 pub fn instalment(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment {
@@ -32,6 +32,7 @@ pub fn change(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment 
     let state = &instalment.state;
     let call = state.call();
     let blockers = schedule.blockers(instalment);
+    let recovering = schedule.recovering(instalment);
     wire::Instalment {
         name: instalment.name.to_string(),
         kind: wire::InstalmentKind::from(instalment.kind).into(),
@@ -50,6 +51,10 @@ pub fn change(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment 
         create_time: Some(to_timestamp(instalment.create_time)),
         update_time: Some(to_timestamp(instalment.update_time)),
         etag: etag::of(instalment.revision),
+        to_recover_amount: recovering.map(|recovering| to_money(recovering.amount)),
+        recovery_state: recovering.map_or(0, |recovering| {
+            wire::InstalmentRecoveryState::from(recovering.stage).into()
+        }),
         cancel_time: match state {
             State::Cancelled { time, .. } => Some(to_timestamp(*time)),
             _ => None,
@@ -72,6 +77,16 @@ impl From<Kind> for wire::InstalmentKind {
             Kind::Advance => Self::Advance,
             Kind::Interim => Self::Interim,
             Kind::Balance => Self::Balance,
+        }
+    }
+}
+
+impl From<RecoveryStage> for wire::InstalmentRecoveryState {
+    fn from(stage: RecoveryStage) -> Self {
+        match stage {
+            RecoveryStage::ToRecover => Self::ToRecover,
+            RecoveryStage::Issued => Self::RecoveryIssued,
+            RecoveryStage::Recovered => Self::Recovered,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Entries as values: a sum that moves from one account to another.
 
-use nonrecours_kernel::{InstalmentName, LedgerEntryId, Money};
+use nonrecours_kernel::{ConventionName, InstalmentName, LedgerEntryId, Money, RecoveryName};
 use time::OffsetDateTime;
 
-use crate::instalment::Instalment;
+use crate::{instalment::Instalment, recovery::Recovery};
 
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,12 @@ pub enum Account {
     OperatorPayable,
     /// The authority's account at the Treasury.
     Treasury,
+    /// Claimed from the operator.
+    OperatorReceivable,
+    /// Income of grants claimed back (nature 773).
+    GrantRecovery,
+    /// Loss of what is given up (nature 6541).
+    Uncollectible,
 }
 
 /// The movements that exist: there is no other way to book.
@@ -25,22 +31,49 @@ pub enum Movement {
     Payment,
     /// The sum is not due after all: a liquidation the other way round.
     Reversal,
+    /// The sum is claimed back: OPERATOR_RECEIVABLE debited, GRANT_RECOVERY credited.
+    Claim,
+    /// The sum is not claimed after all: a claim the other way round.
+    Reduction,
+    /// The sum is back, received or set off: TREASURY debited, OPERATOR_RECEIVABLE credited.
+    Receipt,
+    /// The sum is given up: UNCOLLECTIBLE debited, OPERATOR_RECEIVABLE credited.
+    WriteOff,
 }
 
 impl Account {
     /// Every account.
-    pub const ALL: [Self; 3] = [Self::GrantExpense, Self::OperatorPayable, Self::Treasury];
+    pub const ALL: [Self; 6] = [
+        Self::GrantExpense,
+        Self::OperatorPayable,
+        Self::Treasury,
+        Self::OperatorReceivable,
+        Self::GrantRecovery,
+        Self::Uncollectible,
+    ];
 }
 
 impl Movement {
     /// Every movement.
-    pub const ALL: [Self; 3] = [Self::Liquidation, Self::Payment, Self::Reversal];
+    pub const ALL: [Self; 7] = [
+        Self::Liquidation,
+        Self::Payment,
+        Self::Reversal,
+        Self::Claim,
+        Self::Reduction,
+        Self::Receipt,
+        Self::WriteOff,
+    ];
 
     /// Account debited.
     pub const fn debit(self) -> Account {
         match self {
             Self::Liquidation => Account::GrantExpense,
             Self::Payment | Self::Reversal => Account::OperatorPayable,
+            Self::Claim => Account::OperatorReceivable,
+            Self::Reduction => Account::GrantRecovery,
+            Self::Receipt => Account::Treasury,
+            Self::WriteOff => Account::Uncollectible,
         }
     }
 
@@ -50,6 +83,40 @@ impl Movement {
             Self::Liquidation => Account::OperatorPayable,
             Self::Payment => Account::Treasury,
             Self::Reversal => Account::GrantExpense,
+            Self::Claim => Account::GrantRecovery,
+            Self::Reduction | Self::Receipt | Self::WriteOff => Account::OperatorReceivable,
+        }
+    }
+
+    /// What it is, in French.
+    const fn french(self) -> &'static str {
+        match self {
+            Self::Liquidation => "Service fait certifié, somme due",
+            Self::Payment => "Virement à l'opérateur",
+            Self::Reversal => "Certification annulée, écriture contrepassée",
+            Self::Claim => "Titre de recette émis",
+            Self::Reduction => "Titre de recette réduit",
+            Self::Receipt => "Somme recouvrée",
+            Self::WriteOff => "Admission en non-valeur",
+        }
+    }
+}
+
+/// What an entry books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A step of an instalment.
+    Instalment(InstalmentName),
+    /// An act of a recovery.
+    Recovery(RecoveryName),
+}
+
+impl Subject {
+    /// The convention whose books these are.
+    pub const fn convention(&self) -> ConventionName {
+        match self {
+            Self::Instalment(name) => name.parent(),
+            Self::Recovery(name) => name.parent(),
         }
     }
 }
@@ -59,10 +126,10 @@ impl Movement {
 pub struct LedgerEntry {
     /// Id; ids follow the order of booking.
     pub id: LedgerEntryId,
-    /// Instalment it books.
-    pub instalment: InstalmentName,
-    /// The revision of the instalment that it books: one entry a revision at most.
-    pub instalment_revision: i64,
+    /// What it books.
+    pub subject: Subject,
+    /// The revision of it that it books: one entry a revision at most.
+    pub revision: i64,
     /// From which account to which.
     pub movement: Movement,
     /// Amount, positive.
@@ -84,16 +151,12 @@ impl LedgerEntry {
         actor: &str,
         now: OffsetDateTime,
     ) -> Self {
-        let what = match movement {
-            Movement::Liquidation => "Service fait certifié, somme due",
-            Movement::Payment => "Virement à l'opérateur",
-            Movement::Reversal => "Certification annulée, écriture contrepassée",
-        };
+        let what = movement.french();
         let (kind, position) = (instalment.kind.french(), instalment.position);
         Self {
             id,
-            instalment: instalment.name,
-            instalment_revision: instalment.revision,
+            subject: Subject::Instalment(instalment.name),
+            revision: instalment.revision,
             movement,
             amount: instalment.amount,
             label: format!("{what} : {kind} (échéance n° {position})"),
@@ -111,13 +174,34 @@ impl LedgerEntry {
     ) -> Self {
         let entry = Self::book(id, certified, Movement::Reversal, actor, now);
         Self {
-            instalment_revision: certified.revision + 1,
+            revision: certified.revision + 1,
             ..entry
+        }
+    }
+
+    /// Books the last step of a recovery: how much moves from where to where.
+    pub fn recover(
+        id: LedgerEntryId,
+        recovery: &Recovery,
+        (movement, amount): (Movement, Money),
+        actor: &str,
+        now: OffsetDateTime,
+    ) -> Self {
+        let (what, number, year) = (movement.french(), recovery.number, recovery.budget_year);
+        Self {
+            id,
+            subject: Subject::Recovery(recovery.name),
+            revision: recovery.revision,
+            movement,
+            amount,
+            label: format!("{what} : titre n° {number} de l'exercice {year}"),
+            actor: actor.to_owned(),
+            book_time: now,
         }
     }
 
     /// Resource name: `operators/{operator}/conventions/{convention}/ledgerEntries/{ledger_entry}`.
     pub fn name(&self) -> String {
-        format!("{}/ledgerEntries/{}", self.instalment.parent(), self.id)
+        format!("{}/ledgerEntries/{}", self.subject.convention(), self.id)
     }
 }

@@ -5,4 +5,4 @@ pub(crate) mod rpc;
 pub(crate) mod store;
 pub(crate) mod verify;
 
-pub use domain::{Account, LedgerEntry, Movement};
+pub use domain::{Account, LedgerEntry, Movement, Subject};

@@ -16,13 +16,14 @@ use nonrecours_rpc::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    Account, LedgerEntry, store,
+    Account, LedgerEntry, Subject, store,
     verify::{Booked, Discrepancy, Figure, Verification},
 };
 use crate::{
     error::Error,
     instalment::{self, Schedule},
     payment_plan::{self, Mismatch},
+    recovery::{self, Recovery},
 };
 
 /// Parent of a verification over every operator that the caller may see.
@@ -81,9 +82,13 @@ impl Ledger {
             page.cut(conventions, |name| name.convention.to_string());
         let schedules = instalment::store::schedules(&mut tx, &conventions).await?;
         let mut booked = store::booked(&mut tx, &conventions).await?;
+        let recoveries = recovery::store::of(&mut tx, &conventions).await?;
         let verifications = schedules.iter().map(|schedule| {
-            let booked = booked.remove(&schedule.plan.convention);
-            verified(schedule, &booked.unwrap_or_default())
+            let convention = schedule.plan.convention;
+            let own = |recovery: &&Recovery| recovery.name.parent() == convention;
+            let recoveries: Vec<_> = recoveries.iter().filter(own).collect();
+            let booked = booked.remove(&convention);
+            verified(schedule, &recoveries, &booked.unwrap_or_default())
         });
         Ok(VerifyLedgerResponse {
             verifications: verifications.collect::<Result<_, Mismatch>>()?,
@@ -105,8 +110,12 @@ fn reach(caller: &Caller, parent: &str) -> Result<(Option<ConventionName>, Scope
 }
 
 /// The books of a plan, verified.
-fn verified(schedule: &Schedule, booked: &[Booked]) -> Result<PlanVerification, Mismatch> {
-    let verification = Verification::of(schedule, booked)?;
+fn verified(
+    schedule: &Schedule,
+    recoveries: &[&Recovery],
+    booked: &[Booked],
+) -> Result<PlanVerification, Mismatch> {
+    let verification = Verification::of(schedule, recoveries, booked)?;
     let balance = |(account, amount)| AccountBalance {
         account: WireAccount::from(account).into(),
         amount: Some(to_money(amount)),
@@ -130,6 +139,10 @@ impl From<Discrepancy> for WireDiscrepancy {
             Figure::PaidBy => DiscrepancyKind::PaidBy,
             Figure::PlanPaidAmount => DiscrepancyKind::PlanPaidAmount,
             Figure::PlannedAmount => DiscrepancyKind::PlannedAmount,
+            Figure::ClaimedAmount => DiscrepancyKind::ClaimedAmount,
+            Figure::RecoveredAmount => DiscrepancyKind::RecoveredAmount,
+            Figure::WrittenOffAmount => DiscrepancyKind::WrittenOffAmount,
+            Figure::PlanRecoveredAmount => DiscrepancyKind::PlanRecoveredAmount,
         };
         Self {
             kind: kind.into(),
@@ -144,16 +157,22 @@ impl From<Discrepancy> for WireDiscrepancy {
 
 impl From<LedgerEntry> for Wire {
     fn from(entry: LedgerEntry) -> Self {
+        let (instalment, recovery) = match &entry.subject {
+            Subject::Instalment(name) => (Some(name), None),
+            Subject::Recovery(name) => (None, Some(name)),
+        };
         Self {
             name: entry.name(),
-            instalment: entry.instalment.to_string(),
+            instalment: instalment.map(ToString::to_string).unwrap_or_default(),
+            recovery: recovery.map(ToString::to_string).unwrap_or_default(),
+            recovery_revision: recovery.map_or(0, |_| entry.revision),
             debit: WireAccount::from(entry.movement.debit()).into(),
             credit: WireAccount::from(entry.movement.credit()).into(),
             amount: Some(to_money(entry.amount)),
             label: entry.label,
             actor: entry.actor,
             book_time: Some(to_timestamp(entry.book_time)),
-            instalment_revision: entry.instalment_revision,
+            instalment_revision: instalment.map_or(0, |_| entry.revision),
         }
     }
 }
@@ -164,6 +183,9 @@ impl From<Account> for WireAccount {
             Account::GrantExpense => Self::GrantExpense,
             Account::OperatorPayable => Self::OperatorPayable,
             Account::Treasury => Self::Treasury,
+            Account::OperatorReceivable => Self::OperatorReceivable,
+            Account::GrantRecovery => Self::GrantRecovery,
+            Account::Uncollectible => Self::Uncollectible,
         }
     }
 }

@@ -1,18 +1,19 @@
 //! The books against the figures: everything recomputed from the entries, and compared.
 
-use nonrecours_kernel::{InstalmentId, Money, Text};
+use nonrecours_kernel::{Money, Text};
 
-use super::{Account, Movement};
+use super::{Account, Movement, Subject};
 use crate::{
     instalment::{Instalment, Schedule},
     payment_plan::Mismatch,
+    recovery::{ActKind, Recovery},
 };
 
-/// What the entries of one movement of one instalment come to.
+/// What the entries of one movement of one instalment or recovery come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booked {
-    /// Instalment.
-    pub instalment: InstalmentId,
+    /// What they book.
+    pub subject: Subject,
     /// Movement.
     pub movement: Movement,
     /// Their sum.
@@ -38,6 +39,14 @@ pub enum Figure {
     PlanPaidAmount,
     /// Sum of the instalments of a plan.
     PlannedAmount,
+    /// What a recovery claims.
+    ClaimedAmount,
+    /// What of a recovery is back.
+    RecoveredAmount,
+    /// What of a recovery was given up.
+    WrittenOffAmount,
+    /// What is back of all recoveries of a plan.
+    PlanRecoveredAmount,
 }
 
 /// A figure that the books do not bear out.
@@ -45,7 +54,7 @@ pub enum Figure {
 pub struct Discrepancy {
     /// Which.
     pub figure: Figure,
-    /// The instalment, or the plan.
+    /// The instalment, the recovery, or the plan.
     pub subject: String,
     /// What the books or the rules say.
     pub expected: String,
@@ -65,11 +74,18 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Verifies one plan.
-    pub fn of(schedule: &Schedule, booked: &[Booked]) -> Result<Self, Mismatch> {
+    /// Verifies one plan with its recoveries.
+    pub fn of(
+        schedule: &Schedule,
+        recoveries: &[&Recovery],
+        booked: &[Booked],
+    ) -> Result<Self, Mismatch> {
         let mut discrepancies = Vec::new();
         for instalment in &schedule.instalments {
             discrepancies.extend(of_instalment(instalment, booked)?);
+        }
+        for recovery in recoveries {
+            discrepancies.extend(of_recovery(recovery, booked)?);
         }
         discrepancies.extend(of_plan(schedule, booked)?);
         let mut balances = Vec::new();
@@ -104,6 +120,13 @@ impl Discrepancy {
                 "sum of the instalments of the plan",
                 "somme des échéances de l'échéancier",
             ),
+            Figure::ClaimedAmount => ("amount claimed", "montant du titre de recette"),
+            Figure::RecoveredAmount => ("amount recovered", "montant recouvré"),
+            Figure::WrittenOffAmount => ("amount written off", "montant admis en non-valeur"),
+            Figure::PlanRecoveredAmount => (
+                "sum recovered of the plan",
+                "somme recouvrée de l'échéancier",
+            ),
         };
         let (expected, found) = (&self.expected, &self.found);
         Text::new(
@@ -119,8 +142,8 @@ fn of_instalment(
 ) -> Result<impl Iterator<Item = Discrepancy>, Mismatch> {
     let state = &instalment.state;
     let entries = |movement| {
-        let id = instalment.name.instalment;
-        let same = move |one: &&Booked| one.instalment == id && one.movement == movement;
+        let subject = Subject::Instalment(instalment.name);
+        let same = move |one: &&Booked| one.subject == subject && one.movement == movement;
         booked.iter().find(same)
     };
     let total = |movement| entries(movement).map_or(Money::ZERO, |one| one.amount);
@@ -160,13 +183,51 @@ fn of_instalment(
     Ok(figures.into_iter().flatten().filter_map(differs))
 }
 
+fn of_recovery(
+    recovery: &Recovery,
+    booked: &[Booked],
+) -> Result<impl Iterator<Item = Discrepancy>, Mismatch> {
+    let of = Subject::Recovery(recovery.name);
+    let total = |movement| sum(booked, |one| one.subject == of && one.movement == movement);
+    let claimed = less(total(Movement::Claim)?, total(Movement::Reduction)?)?;
+    let acts = |kind| recovery.sum(kind);
+    let received = acts(ActKind::Receipt).checked_add(acts(ActKind::Offset));
+    let figures = [
+        (
+            Figure::ClaimedAmount,
+            claimed,
+            less(recovery.amount, acts(ActKind::Reduction))?,
+        ),
+        (
+            Figure::RecoveredAmount,
+            total(Movement::Receipt)?,
+            received.ok_or(Mismatch::Terms)?,
+        ),
+        (
+            Figure::WrittenOffAmount,
+            total(Movement::WriteOff)?,
+            acts(ActKind::WriteOff),
+        ),
+    ];
+    let subject = recovery.name.to_string();
+    Ok(figures
+        .into_iter()
+        .filter_map(move |(figure, expected, found)| {
+            differs(figure, &subject, expected.to_string(), found.to_string())
+        }))
+}
+
 fn of_plan(schedule: &Schedule, booked: &[Booked]) -> Result<Vec<Discrepancy>, Mismatch> {
     let plan = &schedule.plan;
     let paid = sum(booked, |one| one.movement == Movement::Payment)?;
     let ordered = schedule.instalments.iter().filter(|one| one.is_ordered());
     let ordered = Money::sum(ordered.map(|one| one.amount)).ok_or(Mismatch::Terms)?;
     let subject = plan.name().to_string();
-    let mut figures = vec![(Figure::PlanPaidAmount, paid, plan.paid)];
+    let back = sum(booked, |one| one.movement == Movement::Receipt)?;
+    let mut figures = vec![
+        (Figure::PlanPaidAmount, paid, plan.paid),
+        (Figure::PlanRecoveredAmount, back, plan.recovered.received),
+    ];
     if !plan.measures.terminated {
         let payable = plan.payable().max(ordered);
         figures.push((Figure::PlannedAmount, payable, schedule.planned()?));

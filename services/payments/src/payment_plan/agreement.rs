@@ -3,7 +3,7 @@
 use nonrecours_kernel::{BudgetYear, ConventionName, IdSource, InstalmentName, Money};
 use time::OffsetDateTime;
 
-use super::PaymentPlan;
+use super::{PaymentPlan, Period, Recovered};
 use crate::instalment::{Instalment, Kind};
 
 /// Most instalments that the terms of one convention provide for.
@@ -30,6 +30,8 @@ pub struct Agreement {
     pub actions_completed: bool,
     /// What stands beside its ordinary life.
     pub measures: Measures,
+    /// The days that the convention runs over, when they are told.
+    pub period: Option<Period>,
 }
 
 /// What formal notices and decisions (art. 7 and 8) leave of a plan.
@@ -57,6 +59,9 @@ pub enum Mismatch {
     /// A plan has no place left for one more instalment.
     #[error("a plan was planned again too often")]
     Places,
+    /// More would be recovered than is claimed.
+    #[error("more would be recovered than is claimed")]
+    Recovered,
     /// A payment would take the sum paid above what is planned.
     #[error("more would be paid than was planned")]
     Overpaid,
@@ -85,12 +90,15 @@ impl Agreement {
             convention: self.convention,
             title: self.title.clone(),
             budget_year: self.budget_year,
+            carried_to: None,
             grant: self.grant,
             terms,
             paid: Money::ZERO,
             advance_without_call: self.advance_without_call,
             actions_completed: self.actions_completed,
             measures: self.measures,
+            period: self.period,
+            recovered: Recovered::default(),
             convention_revision: self.revision,
             revision: 1,
             create_time: now,

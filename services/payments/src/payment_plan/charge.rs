@@ -21,7 +21,15 @@ impl Charge {
         let past = day.month() == Month::January && day.day() <= LAST_DAY;
         let open = if past { day.year() - 1 } else { day.year() };
         // Nothing is carried back: an order before its year is charged to the year agreed.
-        let year = open.max(i32::from(agreed.get()));
+        Self::calendar(open.max(i32::from(agreed.get())))
+    }
+
+    /// That of all orders on a budget year. None at the calendar's end.
+    pub fn year(year: BudgetYear) -> Option<Self> {
+        Self::calendar(i32::from(year.get()))
+    }
+
+    fn calendar(year: i32) -> Option<Self> {
         let last_day = Date::from_calendar_date(year + 1, Month::January, LAST_DAY).ok()?;
         Some(Self { year, last_day })
     }

@@ -1,9 +1,9 @@
 //! Plans as values: kept up with their convention, paid.
 
 use nonrecours_kernel::{BudgetYear, ConventionName, Money, OperatorId, PaymentPlanName, Siren};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
-use super::{Agreement, Measures, Mismatch};
+use super::{Agreement, Charge, Measures, Mismatch, Period, Recovered};
 use crate::instalment::Kind;
 
 /// How the grant of one convention is paid.
@@ -15,6 +15,8 @@ pub struct PaymentPlan {
     pub title: String,
     /// Budget year the grant is charged to.
     pub budget_year: BudgetYear,
+    /// The later budget year that it is carried over to; none: its own.
+    pub carried_to: Option<BudgetYear>,
     /// Grant in force.
     pub grant: Money,
     /// Terms in force, in their order: they make up the grant.
@@ -27,6 +29,10 @@ pub struct PaymentPlan {
     pub actions_completed: bool,
     /// What stands beside the ordinary life of the convention.
     pub measures: Measures,
+    /// The days that the convention runs over; not known before `conventions` tells them.
+    pub period: Option<Period>,
+    /// What the ledger says was claimed back, and what became of that.
+    pub recovered: Recovered,
     /// The newest revision of the convention that was taken into account.
     pub convention_revision: i64,
     /// Counts the changes from 1.
@@ -97,32 +103,40 @@ impl PaymentPlan {
             .map_or(self.grant, |due| due.min(self.grant))
     }
 
-    /// What the instalments make up, unless more was ordered before. A termination leaves them as they are: what is not
-    /// ordered is blocked.
+    /// What the instalments make up, unless more was ordered before: what is due, and what was given back of it. A
+    /// termination leaves them as they are: what is not ordered is blocked.
     pub fn payable(&self) -> Money {
         if self.measures.terminated {
-            self.grant
-        } else {
-            self.due()
+            return self.grant;
         }
+        // What decisions and breaches claim is given back for good: it is not due again.
+        let for_good = plus(self.measures.claimed, self.recovered.withdrawn);
+        let due_again = above(self.recovered.received, for_good);
+        plus(self.due(), due_again)
     }
 
-    /// What the operator has to give back: what was paid above what is due, no less than what is claimed, and never more
-    /// than what was paid.
+    /// What the operator has to give back in all, recovered since or not: what was paid above what is due, no less than what
+    /// decisions claim; besides, what breaches withdraw; and never more than what was paid.
     pub fn to_recover(&self) -> Money {
-        let above = self
-            .paid
-            .checked_sub(self.due())
-            .unwrap_or_default()
-            .max(Money::ZERO);
-        above.max(self.measures.claimed).min(self.paid)
+        let claimed = above(self.paid, self.due()).max(self.measures.claimed);
+        plus(claimed, self.recovered.withdrawn).min(self.paid)
     }
 
-    /// OPEN until the whole grant is paid, or what a decision leaves of it. A terminated plan that was not paid in full is
-    /// not settled: what remains is never paid.
+    /// What of it is neither recovered nor given up.
+    pub fn still_to_recover(&self) -> Money {
+        let closed = plus(self.recovered.received, self.recovered.written_off);
+        above(self.to_recover(), closed)
+    }
+
+    /// What of it no recovery claims.
+    pub fn unclaimed(&self) -> Money {
+        above(self.to_recover(), self.recovered.claimed)
+    }
+
+    /// OPEN until all that is payable is paid. A terminated plan that was not paid in full is not settled: what remains is
+    /// never paid.
     pub fn state(&self) -> State {
-        let paid_as_reduced = !self.measures.terminated && self.paid >= self.due();
-        if self.paid >= self.grant || paid_as_reduced {
+        if self.paid >= self.payable() {
             State::Settled
         } else {
             State::Open
@@ -144,6 +158,7 @@ impl PaymentPlan {
             advance_without_call: agreement.advance_without_call,
             actions_completed: self.actions_completed || agreement.actions_completed,
             measures: agreement.measures,
+            period: agreement.period.or(self.period),
             convention_revision: agreement.revision,
             ..self.clone()
         };
@@ -172,6 +187,29 @@ impl PaymentPlan {
         Ok(Self { paid, ..self }.changed(now))
     }
 
+    /// The budget year that what is not ordered goes on.
+    pub fn charged_year(&self) -> BudgetYear {
+        self.carried_to.unwrap_or(self.budget_year)
+    }
+
+    /// The budget year that an order of this day goes on; none when the last day of the plan's has passed, and it is not
+    /// carried over.
+    pub fn charge(&self, day: Date) -> Option<Charge> {
+        let charged = i32::from(self.charged_year().get());
+        Charge::of(self.budget_year, day).filter(|charge| charge.year <= charged)
+    }
+
+    /// Carried over to this year.
+    pub fn carry_over(self, year: BudgetYear, now: OffsetDateTime) -> Self {
+        let carried_to = Some(year);
+        Self { carried_to, ..self }.changed(now)
+    }
+
+    /// Takes what was booked of a recovery into account.
+    pub fn recover(self, recovered: Recovered, now: OffsetDateTime) -> Self {
+        Self { recovered, ..self }.changed(now)
+    }
+
     fn changed(self, now: OffsetDateTime) -> Self {
         Self {
             revision: self.revision + 1,
@@ -179,4 +217,15 @@ impl PaymentPlan {
             ..self
         }
     }
+}
+
+/// The sum; the range of money is far beyond what a plan holds.
+fn plus(one: Money, other: Money) -> Money {
+    one.checked_add(other).unwrap_or(Money::MAX)
+}
+
+/// What an amount has above another.
+fn above(amount: Money, other: Money) -> Money {
+    let difference = amount.checked_sub(other).unwrap_or_default();
+    difference.max(Money::ZERO)
 }

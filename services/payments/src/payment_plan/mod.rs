@@ -5,6 +5,7 @@ mod charge;
 mod domain;
 #[cfg(test)]
 mod learning;
+mod recovered;
 pub(crate) mod rpc;
 pub(crate) mod statement;
 pub(crate) mod store;
@@ -12,3 +13,4 @@ pub(crate) mod store;
 pub use agreement::{Agreement, Measures, Mismatch};
 pub use charge::Charge;
 pub use domain::{Cause, Learned, Payee, PaymentPlan, State};
+pub use recovered::{Period, Recovered};

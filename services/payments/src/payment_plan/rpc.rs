@@ -7,7 +7,7 @@ use nonrecours_contracts::payments::{
     payment_plan_service_server::{PaymentPlanService, PaymentPlanServiceServer},
 };
 use nonrecours_kernel::{Money, OperatorName, PaymentPlanName, paris_date};
-use nonrecours_pg::Db;
+use nonrecours_pg::{Change, Db, Entry};
 use nonrecours_rpc::{
     Check, Failure, Page,
     convert::{to_date, to_money, to_timestamp},
@@ -91,6 +91,17 @@ impl PaymentPlans {
     }
 }
 
+/// The change of a plan.
+pub(crate) fn entry(kind: &'static str, plan: &PaymentPlan) -> Entry {
+    let change = Change {
+        kind,
+        operator: Some(plan.convention.operator),
+        name: &plan.name().to_string(),
+        revision: plan.revision,
+    };
+    Entry::new(change, &Wire::from(plan.clone()))
+}
+
 /// The statement of a plan as its readers see it.
 fn stated(schedule: &Schedule, today: Date) -> Result<StatementOfPayments, Mismatch> {
     let statement = Statement::of(schedule)?;
@@ -114,7 +125,7 @@ fn stated(schedule: &Schedule, today: Date) -> Result<StatementOfPayments, Misma
         paid_amount: Some(to_money(plan.paid)),
         due_amount: Some(to_money(statement.due)),
         remaining_amount: Some(to_money(statement.remaining)),
-        to_recover_amount: Some(to_money(plan.to_recover())),
+        to_recover_amount: Some(to_money(statement.to_recover)),
         sentence_fr: text.fr.into_owned(),
         sentence_en: text.en.into_owned(),
     })
@@ -127,6 +138,7 @@ impl From<PaymentPlan> for Wire {
             State::Settled => PaymentPlanState::Settled,
         };
         let (due, to_recover) = (plan.due(), plan.to_recover());
+        let charged = plan.charged_year();
         let term = |&(kind, amount): &(Kind, Money)| PaymentTerm {
             kind: InstalmentKind::from(kind).into(),
             amount: Some(to_money(amount)),
@@ -149,6 +161,12 @@ impl From<PaymentPlan> for Wire {
             terminated: plan.measures.terminated,
             due_amount: Some(to_money(due)),
             to_recover_amount: Some(to_money(to_recover)),
+            claimed_amount: Some(to_money(plan.recovered.claimed)),
+            recovered_amount: Some(to_money(plan.recovered.received)),
+            written_off_amount: Some(to_money(plan.recovered.written_off)),
+            period_start_date: plan.period.map(|period| to_date(period.first)),
+            period_end_date: plan.period.map(|period| to_date(period.last)),
+            charged_budget_year: i32::from(charged.get()),
             terms: plan.terms.iter().map(term).collect(),
         }
     }

@@ -19,7 +19,7 @@ pub struct Statement<'a> {
     pub due: Money,
     /// All that is still to be paid; once the convention is terminated only what was ordered.
     pub remaining: Money,
-    /// What the operator has to give back.
+    /// What the operator still has to give back.
     pub to_recover: Money,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Statement<'a> {
             paid: schedule.plan.paid,
             due: sum(due)?,
             remaining: sum(remaining())?,
-            to_recover: schedule.plan.to_recover(),
+            to_recover: schedule.plan.still_to_recover(),
         })
     }
 

@@ -3,10 +3,10 @@
 use nonrecours_kernel::{BudgetYear, ConventionId, ConventionName, Money, OperatorId};
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Measures, Payee, PaymentPlan};
+use super::{Measures, Payee, PaymentPlan, Period, Recovered};
 use crate::instalment::store::{kind_code, kind_of};
 
 /// Locks the plan of a convention until the end of the transaction: the root of everything below the convention.
@@ -22,7 +22,7 @@ pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<bool, Erro
     Ok(found.unwrap_or(false))
 }
 
-/// The plan of a convention, with the sum that the ledger says was paid.
+/// The plan of a convention, with the sums that the ledger says were paid and recovered.
 ///
 /// Not the query that locks: one that has waited for a lock reads the other tables as they were before it waited.
 pub async fn get(tx: &mut Tx, convention: &ConventionName) -> Result<Option<PaymentPlan>, Error> {
@@ -34,15 +34,26 @@ pub async fn all(tx: &mut Tx, conventions: &[ConventionName]) -> Result<Vec<Paym
     let (operators, conventions) = keys(conventions);
     sqlx::query_as!(
         Row,
-        r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
+        r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, carried_to, grant_amount,
                   term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed,
-                  suspended, terminated, due_amount, claimed_amount,
-                  convention_revision, revision, create_time, update_time,
-                  (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
-                   WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
-                     AND entry.credit = 'TREASURY') AS "paid_amount!"
+                  suspended, terminated, due_amount, claimed_amount, period_start, period_end,
+                  convention_revision, plan.revision, plan.create_time, plan.update_time,
+                  booked.paid AS "paid_amount!", booked.claimed AS "claims_amount!", booked.received AS "received_amount!",
+                  booked.written_off AS "written_off_amount!", booked.withdrawn AS "withdrawn_amount!"
            FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
                 JOIN payment_plan AS plan USING (operator_id, convention_id)
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(sum(entry.amount) FILTER (WHERE credit = 'TREASURY'), 0) AS paid,
+                           coalesce(sum(claim), 0) AS claimed,
+                           coalesce(sum(claim) FILTER (WHERE cause = 'REPUBLICAN_COMMITMENT'), 0) AS withdrawn,
+                           coalesce(sum(entry.amount) FILTER (WHERE debit = 'TREASURY'), 0) AS received,
+                           coalesce(sum(entry.amount) FILTER (WHERE debit = 'UNCOLLECTIBLE'), 0) AS written_off
+                    FROM ledger_entry AS entry
+                         LEFT JOIN recovery USING (operator_id, convention_id, recovery_id)
+                         CROSS JOIN LATERAL (
+                             SELECT CASE WHEN credit = 'GRANT_RECOVERY' THEN entry.amount
+                                         WHEN debit = 'GRANT_RECOVERY' THEN -entry.amount END AS claim) AS claims
+                    WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id) AS booked
            ORDER BY plan.convention_id"#,
         &operators,
         &conventions
@@ -97,28 +108,8 @@ pub async fn list(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<PaymentPlan>, Error> {
-    sqlx::query_as!(
-        Row,
-        r#"SELECT plan.operator_id, plan.convention_id, convention_title, budget_year, grant_amount,
-                  term_kinds, term_amounts AS "term_amounts: Vec<Decimal>", advance_without_call, actions_completed,
-                  suspended, terminated, due_amount, claimed_amount,
-                  convention_revision, revision, create_time, update_time,
-                  (SELECT coalesce(sum(entry.amount), 0) FROM ledger_entry AS entry
-                   WHERE entry.operator_id = plan.operator_id AND entry.convention_id = plan.convention_id
-                     AND entry.credit = 'TREASURY') AS "paid_amount!"
-           FROM payment_plan AS plan
-           WHERE ($1::uuid IS NULL OR plan.operator_id = $1) AND ($2::uuid IS NULL OR plan.convention_id > $2)
-           ORDER BY plan.convention_id
-           LIMIT $3"#,
-        operator.map(|operator| operator.uuid()),
-        after,
-        limit
-    )
-    .fetch_all(tx.conn())
-    .await?
-    .into_iter()
-    .map(PaymentPlan::try_from)
-    .collect()
+    let conventions = names(tx, operator, None, after, limit).await?;
+    all(tx, &conventions).await
 }
 
 /// Writes a new plan.
@@ -128,8 +119,8 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         "INSERT INTO payment_plan (operator_id, convention_id, convention_title, budget_year, grant_amount,
                                    advance_without_call, actions_completed, convention_revision, revision, create_time,
                                    update_time, suspended, terminated, due_amount, claimed_amount, term_kinds,
-                                   term_amounts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                                   term_amounts, period_start, period_end)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
         plan.title,
@@ -146,7 +137,9 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         plan.measures.due.map(|due| due.amount()),
         plan.measures.claimed.amount(),
         &kinds as &[&str],
-        &amounts
+        &amounts,
+        plan.period.map(|period| period.first),
+        plan.period.map(|period| period.last)
     )
     .execute(tx.conn())
     .await?;
@@ -160,7 +153,8 @@ pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         "UPDATE payment_plan
          SET convention_title = $3, actions_completed = $4, convention_revision = $5, revision = $6, update_time = $7,
              suspended = $8, terminated = $9, due_amount = $10, claimed_amount = $11, grant_amount = $12,
-             advance_without_call = $13, term_kinds = $14, term_amounts = $15
+             advance_without_call = $13, term_kinds = $14, term_amounts = $15, period_start = $16, period_end = $17,
+             carried_to = $18
          WHERE operator_id = $1 AND convention_id = $2",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
@@ -176,7 +170,10 @@ pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         plan.grant.amount(),
         plan.advance_without_call,
         &kinds as &[&str],
-        &amounts
+        &amounts,
+        plan.period.map(|period| period.first),
+        plan.period.map(|period| period.last),
+        plan.carried_to.map(BudgetYear::get)
     )
     .execute(tx.conn())
     .await?;
@@ -248,6 +245,7 @@ struct Row {
     convention_id: Uuid,
     convention_title: String,
     budget_year: i16,
+    carried_to: Option<i16>,
     grant_amount: Decimal,
     term_kinds: Vec<String>,
     term_amounts: Vec<Decimal>,
@@ -261,7 +259,13 @@ struct Row {
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
+    period_start: Option<Date>,
+    period_end: Option<Date>,
     paid_amount: Decimal,
+    claims_amount: Decimal,
+    received_amount: Decimal,
+    written_off_amount: Decimal,
+    withdrawn_amount: Decimal,
 }
 
 impl TryFrom<Row> for PaymentPlan {
@@ -277,6 +281,11 @@ impl TryFrom<Row> for PaymentPlan {
             convention,
             title: row.convention_title,
             budget_year: BudgetYear::try_from(row.budget_year).map_err(damaged)?,
+            carried_to: row
+                .carried_to
+                .map(BudgetYear::try_from)
+                .transpose()
+                .map_err(damaged)?,
             grant: Money::try_from(row.grant_amount).map_err(damaged)?,
             terms: row
                 .term_kinds
@@ -297,6 +306,16 @@ impl TryFrom<Row> for PaymentPlan {
                     .transpose()
                     .map_err(damaged)?,
                 claimed: Money::try_from(row.claimed_amount).map_err(damaged)?,
+            },
+            period: row
+                .period_start
+                .zip(row.period_end)
+                .map(|(first, last)| Period { first, last }),
+            recovered: Recovered {
+                claimed: Money::try_from(row.claims_amount).map_err(damaged)?,
+                received: Money::try_from(row.received_amount).map_err(damaged)?,
+                written_off: Money::try_from(row.written_off_amount).map_err(damaged)?,
+                withdrawn: Money::try_from(row.withdrawn_amount).map_err(damaged)?,
             },
             convention_revision: row.convention_revision,
             revision: row.revision,

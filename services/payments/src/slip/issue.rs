@@ -8,7 +8,7 @@ use time::{Date, OffsetDateTime};
 
 use super::domain::{Order, Reason, Slip, Stage};
 use crate::{
-    instalment::{Instalment, Ordered, Schedule},
+    instalment::{Instalment, Obstacle, Ordered, Schedule},
     payment_plan::Charge,
     posting_codes::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes},
 };
@@ -175,9 +175,21 @@ fn admit<'a>(
     if candidate.programme != Some(terms.name.programme) {
         found.push(other_programme(name));
     }
-    let due = charged_on(candidate.schedule.plan.budget_year, terms.today);
-    if due != Some(terms.budget_year) {
-        found.push(other_year(name, due));
+    let plan = &candidate.schedule.plan;
+    match plan.charge(terms.today) {
+        None => {
+            let closed = Obstacle::YearClosed(plan.charged_year());
+            found.push(Blocker {
+                subject: name.to_string(),
+                ..closed.blocker(&plan.convention)
+            });
+        }
+        Some(charge) => {
+            let due = charged_on(charge, terms.today);
+            if due != Some(terms.budget_year) {
+                found.push(other_year(name, due));
+            }
+        }
     }
     if candidate.difference {
         found.push(difference_open(name));
@@ -233,8 +245,7 @@ fn number(terms: &Terms<'_>, candidate: &Candidate, register: &mut Register) -> 
 }
 
 /// The budget year that an order of this day goes on; none before it has begun.
-fn charged_on(own: BudgetYear, today: Date) -> Option<BudgetYear> {
-    let charge = Charge::of(own, today)?;
+fn charged_on(charge: Charge, today: Date) -> Option<BudgetYear> {
     let year = BudgetYear::new(charge.year).ok()?;
     (year.first_day() <= today).then_some(year)
 }

@@ -7,7 +7,7 @@ use nonrecours_contracts::{
         InstalmentState, NextStep, explanation_service_client::ExplanationServiceClient,
     },
 };
-use time::{Duration, macros::datetime};
+use time::macros::datetime;
 use tonic::Status;
 
 use crate::world::{World, reason};
@@ -309,8 +309,9 @@ async fn an_order_is_charged_to_the_year_until_the_end_of_january_and_carried_ov
     assert_eq!(shown().await, (2025, Some((2026, 1, 31))));
     // Midnight in Paris.
     world.clock.set(datetime!(2026-01-31 23:00 UTC));
-    assert_eq!(shown().await, (2026, Some((2027, 1, 31))));
-    world.advance(&agreed.advance.name, 3).await;
-    world.clock.advance(Duration::days(400));
-    assert_eq!(shown().await, (2026, None));
+    assert_eq!(shown().await, (2025, Some((2026, 1, 31))));
+    world.advance(&agreed.advance.name, 2).await;
+    let late = one(&world, &agreed.advance.name).await.obstacles;
+    let late = late[0].blocker.as_ref().map(|it| it.reason.as_str());
+    assert_eq!(late, Some("BUDGET_YEAR_CLOSED"));
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod amendments;
+mod budget_year;
 mod explanation;
 mod follow;
 mod instalment;
@@ -14,6 +15,9 @@ mod payment_difference;
 mod payment_plan;
 mod posting_codes;
 mod race;
+mod recovery;
+mod recovery_ending;
+mod recovery_schema;
 mod refusals;
 mod return_file;
 mod schema;

@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use crate::world::{World, call, certify, confirm, euros, order};
 
 /// Tells of the convention as it now is, and waits until it is known.
-async fn told(world: &World, convention: &mut Convention) {
+pub async fn told(world: &World, convention: &mut Convention) {
     let name = convention.name.parse().unwrap();
     // Each of these revisions changes something that the plan shows.
     let wanted = world.plan(&name).await.revision + 1;

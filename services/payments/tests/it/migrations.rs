@@ -155,3 +155,38 @@ async fn what_slips_need_is_not_known_of_plans_and_payees_of_before() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn the_books_of_before_are_of_instalments_and_nothing_is_claimed_back() {
+    let (db, owner) = at("recoveries", 5).await;
+    migrate(&db).await;
+    let booked =
+        "SELECT concat_ws(' ', instalment_id IS NOT NULL, instalment_revision, recovery_id IS NULL,
+                                   recovery_revision IS NULL)
+                  FROM ledger_entry ORDER BY ledger_entry_id";
+    assert_eq!(
+        texts(&owner, booked).await,
+        ["t 3 t t", "t 5 t t", "t 2 t t"]
+    );
+    let period =
+        "SELECT concat_ws(' ', period_start IS NULL, period_end IS NULL) FROM payment_plan";
+    assert_eq!(texts(&owner, period).await, ["t t", "t t"]);
+    let claim = "UPDATE ledger_entry SET debit = 'OPERATOR_RECEIVABLE', credit = 'GRANT_RECOVERY'";
+    assert_eq!(
+        broken(&owner, claim).await.as_deref(),
+        Some("ledger_entry_movement")
+    );
+}
+
+#[tokio::test]
+async fn plans_of_before_are_charged_to_their_own_year() {
+    let (db, owner) = at("year_close", 5).await;
+    migrate(&db).await;
+    let carried = "SELECT concat_ws(' ', budget_year, carried_to IS NULL) FROM payment_plan";
+    assert_eq!(texts(&owner, carried).await, ["2025 t", "2025 t"]);
+    let back = "UPDATE payment_plan SET carried_to = 2025";
+    assert_eq!(
+        broken(&owner, back).await.as_deref(),
+        Some("payment_plan_carried_to")
+    );
+}

@@ -69,6 +69,12 @@ async fn a_plan_is_read() {
                     amount: Some(euros(230_000)),
                 },
             ],
+            claimed_amount: Some(euros(0)),
+            recovered_amount: Some(euros(0)),
+            written_off_amount: Some(euros(0)),
+            period_start_date: None,
+            period_end_date: None,
+            charged_budget_year: 2025,
         }
     );
     assert!(plan.create_time.is_some());

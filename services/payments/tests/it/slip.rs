@@ -203,6 +203,9 @@ async fn orders_go_on_their_budget_year_until_the_end_of_january() {
     assert_eq!((slip.budget_year, slip.number), (2025, 1));
     world.clock.set(datetime!(2026-02-01 00:00 +1));
     let outcome = treasury.issue(treasury.request(&[&second])).await;
+    assert_eq!(blockers(outcome), ["BUDGET_YEAR_CLOSED"]);
+    treasury.close(2025).await.unwrap();
+    let outcome = treasury.issue(treasury.request(&[&second])).await;
     assert_eq!(blockers(outcome), ["ORDER_OTHER_YEAR"]);
     let mut request = treasury.request(&[&second]);
     request.budget_year = 2026;

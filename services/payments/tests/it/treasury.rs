@@ -58,7 +58,7 @@ impl<'a> Treasury<'a> {
     }
 
     /// A commune's convention of the programme, in force.
-    fn convention(&self) -> Convention {
+    pub fn convention(&self) -> Convention {
         let operator = self.world.operator();
         let framework = FrameworkConventionName {
             programme: self.programme.programme,

@@ -16,6 +16,7 @@ use nonrecours_contracts::{
         instalment_service_client::InstalmentServiceClient,
         ledger_service_client::LedgerServiceClient,
         payment_plan_service_client::PaymentPlanServiceClient,
+        recovery_service_client::RecoveryServiceClient,
     },
 };
 use nonrecours_host::{DatabaseConfig, Environment, HostSettings};
@@ -104,6 +105,10 @@ impl World {
         LedgerServiceClient::new(self.service.channel(token))
     }
 
+    pub fn recoveries(&self, token: String) -> RecoveryServiceClient<PeerChannel> {
+        RecoveryServiceClient::new(self.service.channel(token))
+    }
+
     pub fn changes(&self, token: String) -> ChangeFeedServiceClient<PeerChannel> {
         ChangeFeedServiceClient::new(self.service.channel(token))
     }
@@ -150,11 +155,26 @@ impl World {
     }
 
     pub fn tell_operator(&self, name: OperatorName, revision: i64, legal_name: &str) {
+        self.tell_operator_of(
+            source::OperatorCategory::Commune,
+            name,
+            revision,
+            legal_name,
+        );
+    }
+
+    pub fn tell_operator_of(
+        &self,
+        category: source::OperatorCategory,
+        name: OperatorName,
+        revision: i64,
+        legal_name: &str,
+    ) {
         let snapshot = source::Operator {
             name: name.to_string(),
             legal_name: legal_name.to_owned(),
             siret: "21620263000010".to_owned(),
-            category: source::OperatorCategory::Commune.into(),
+            category: category.into(),
             ..Default::default()
         };
         self.feed
