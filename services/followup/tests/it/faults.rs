@@ -459,6 +459,15 @@ async fn each_fault_is_told_by_field_and_reason() {
         "ANSWERED_BY_RECIPIENT",
         "TABLE_NOT_SERVED",
         "TABLE_TOO_LARGE",
+        "SUBJECT_REQUEST_DECIDED",
+        "SUBJECT_REQUEST_EXTENDED",
+        "SUBJECT_REQUEST_OVERDUE",
+        "EXPORT_MISSING",
+        "RECTIFICATION_MISSING",
+        "LIMIT_NOT_IN_EFFECT",
+        "NOT_AN_ACCESS_REQUEST",
+        "PROCESSING_LIMITED",
+        "REFUSAL_BASIS_UNFIT",
     ];
     let given: BTreeSet<&str> = expected
         .iter()
