@@ -151,11 +151,17 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     if method.name() == "EraseBeneficiary" {
         return Some(format!("{operator}/beneficiaries/{ID}"));
     }
+    if method.name() == "ExportPersonalData" {
+        return Some(format!("{operator}/subjectRequests/{ID}"));
+    }
     if method.name() == "ReleaseErasedReference" {
         return Some(operator.to_owned());
     }
     // What they answer with is no resource.
-    if matches!(method.name(), "QueryIndicators" | "ListRenewals") {
+    if matches!(
+        method.name(),
+        "QueryIndicators" | "ListRenewals" | "ListAccesses"
+    ) {
         return Some(operator.to_owned());
     }
     let pattern = pattern(method)?;
