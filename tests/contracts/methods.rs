@@ -10,7 +10,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 12] = [
+const NO_RESOURCE: [(&str, &str); 14] = [
     (
         "nonrecours.followup.v1.SubjectRequestService.ExportPersonalData",
         "everything held on a person, under the name of their request",
@@ -54,6 +54,14 @@ const NO_RESOURCE: [(&str, &str); 12] = [
     (
         "nonrecours.payments.v1.ExplanationService.ExplainInstalments",
         "a page of explanations: nothing of them is stored, so they have no name",
+    ),
+    (
+        "nonrecours.followup.v1.RetentionService.PreviewRetention",
+        "a page of those who are due: nothing of it is stored, so it has no name",
+    ),
+    (
+        "nonrecours.followup.v1.RetentionService.ApplyRetention",
+        "how many it erased: each erasure is a resource of its own",
     ),
     (
         "nonrecours.payments.v1.LedgerService.VerifyLedger",

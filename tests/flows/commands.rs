@@ -10,6 +10,7 @@ use nonrecours_cli::{
         life,
         notices::{self, Giver, Ground, Notices},
         reports::{self, Reports},
+        retention,
     },
     journey::{Cast, Journey, Step},
     state::State,
@@ -244,6 +245,13 @@ async fn a_convention_is_controlled_reported_on_and_put_on_notice_from_the_comma
     }
 
     let name: ConventionName = convention.parse().unwrap();
+    // Nobody has been followed for long enough yet.
+    let operator = name.parent().to_string();
+    let due = retention::run(&state, &operator, false).await.unwrap();
+    assert!(due.contains("à effacer : 0"), "{due}");
+    let erased = retention::run(&state, &operator, true).await.unwrap();
+    assert!(erased.starts_with("personnes effacées : 0"), "{erased}");
+
     let manager = cast.manager(name.operator).unwrap();
     let report = nonrecours_contracts::conventions::CreateActivityReportRequest {
         parent: convention.clone(),

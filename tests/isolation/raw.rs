@@ -154,7 +154,15 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     if method.name() == "ExportPersonalData" {
         return Some(format!("{operator}/subjectRequests/{ID}"));
     }
-    if method.name() == "ReleaseErasedReference" {
+    if method.name() == "ReleaseErasedReference"
+        || matches!(
+            method.name(),
+            "PreviewRetention"
+                | "ApplyRetention"
+                | "MergeBeneficiaries"
+                | "ListDuplicateCandidates"
+        )
+    {
         return Some(operator.to_owned());
     }
     // What they answer with is no resource.

@@ -30,16 +30,19 @@ use nonrecours_contracts::{
     followup::{
         access_service_client::AccessServiceClient,
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
+        beneficiary_merge_service_client::BeneficiaryMergeServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
         entitlement_service_client::EntitlementServiceClient,
         erasure_service_client::ErasureServiceClient,
         indicator_service_client::IndicatorServiceClient,
+        legal_hold_service_client::LegalHoldServiceClient,
         local_aid_service_client::LocalAidServiceClient, note_service_client::NoteServiceClient,
         push_service_client::PushServiceClient,
         received_referral_service_client::ReceivedReferralServiceClient,
         referral_service_client::ReferralServiceClient,
-        renewal_service_client::RenewalServiceClient, session_service_client::SessionServiceClient,
-        step_service_client::StepServiceClient,
+        renewal_service_client::RenewalServiceClient,
+        retention_service_client::RetentionServiceClient,
+        session_service_client::SessionServiceClient, step_service_client::StepServiceClient,
         subject_request_service_client::SubjectRequestServiceClient,
     },
     payments::{
@@ -158,6 +161,9 @@ clients! {
     erasures: ErasureServiceClient on followup;
     accesses: AccessServiceClient on followup;
     subject_requests: SubjectRequestServiceClient on followup;
+    beneficiary_merges: BeneficiaryMergeServiceClient on followup;
+    legal_holds: LegalHoldServiceClient on followup;
+    retention: RetentionServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;

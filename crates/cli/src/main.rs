@@ -14,6 +14,7 @@ use nonrecours_cli::{
         notices::{self, Notices},
         recoveries::{self, Recoveries},
         reports::{self, Reports},
+        retention,
         years::{self, Years},
     },
     export, import, issuer, payments, programme,
@@ -94,6 +95,14 @@ enum Command {
     /// See what of a budget year must be ordered by 31 January, and close it.
     #[command(subcommand)]
     BudgetYear(Years),
+    /// Show who has not been in contact for as long as an operator's records are kept; erase them with --apply.
+    Retention {
+        /// `operators/{operator}`.
+        operator: String,
+        /// Erase those who are shown, for good.
+        #[arg(long)]
+        apply: bool,
+    },
     /// Show the indicators of a convention by public.
     Indicators {
         /// `operators/{operator}/conventions/{convention}`.
@@ -301,6 +310,13 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             println!(
                 "{}",
                 reports::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::Retention { operator, apply } => {
+            println!(
+                "{}",
+                retention::run(&State::read(&cli.state)?, &operator, apply).await?
             );
             Ok(())
         }

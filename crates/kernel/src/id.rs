@@ -258,6 +258,12 @@ kinds! {
     RenewalAlert => RenewalAlertId,
     /// Kind of the erasure of a person (effacement).
     Erasure => ErasureId,
+    /// Kind of a legal hold on a person (conservation pour motif légal).
+    LegalHold => LegalHoldId,
+    /// Kind of a merge of two records of one person (fusion de doublons).
+    BeneficiaryMerge => BeneficiaryMergeId,
+    /// Kind of a notice before an erasure (préavis d'effacement).
+    RetentionNotice => RetentionNoticeId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
     /// Kind of a slip of orders (bordereau de mandats).

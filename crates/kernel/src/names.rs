@@ -570,3 +570,42 @@ resource_name! {
     parent OperatorName { operator }
     has operator: Operator
 }
+
+resource_name! {
+    /// Why a person may not be erased for now.
+    LegalHoldName = "operators/{operator}/legalHolds/{legal_hold}" {
+        operator: Operator in "operators",
+        legal_hold: LegalHold in "legalHolds"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// How long an operator's records are kept: there is one.
+    RetentionPolicyName = "operators/{operator}/retentionPolicy" {
+        operator: Operator in "operators"; "retentionPolicy"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// That a person is about to be erased.
+    RetentionNoticeName = "operators/{operator}/retentionNotices/{retention_notice}" {
+        operator: Operator in "operators",
+        retention_notice: RetentionNotice in "retentionNotices"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
+    /// That two records of one person became one.
+    BeneficiaryMergeName = "operators/{operator}/beneficiaryMerges/{beneficiary_merge}" {
+        operator: Operator in "operators",
+        beneficiary_merge: BeneficiaryMerge in "beneficiaryMerges"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}

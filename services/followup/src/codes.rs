@@ -76,8 +76,10 @@ mod tests {
         entitlement::domain::{AmountKind, AmountUnit, EntitlementState, SupportMode},
         erasure::domain::ErasureReason,
         indicator::table::{Audience, Breakdown, Grain},
+        merge::domain::{MergeReason, MergeState},
         referral::domain::ReferralState,
         renewal::domain::RenewalAlertState,
+        retention::domain::RetentionNoticeState,
         session::domain::Channel,
     };
 
@@ -115,6 +117,9 @@ mod tests {
             Audience: "AUDIENCE_",
             RenewalAlertState: "RENEWAL_ALERT_STATE_",
             ErasureReason: "ERASURE_REASON_",
+            MergeReason: "MERGE_REASON_",
+            MergeState: "MERGE_STATE_",
+            RetentionNoticeState: "RETENTION_NOTICE_STATE_",
         }
     }
 }

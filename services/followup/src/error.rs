@@ -1,12 +1,15 @@
 //! Why a request was not done, and the one way to a status.
 
 use nonrecours_disclosure::MAX_ROWS;
-use nonrecours_kernel::{ConventionName, OutOfReach, Text};
+use nonrecours_kernel::{Blocker, ConventionName, OutOfReach, Text};
 use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tonic::{Code, Status};
 
-use crate::{referral::domain::Refusal, subject_request, vault::SealError};
+use crate::{
+    legal_hold::domain::AlreadyLifted, merge::domain as merge, referral::domain::Refusal,
+    subject_request, vault::SealError,
+};
 
 /// Domain of this service's reasons.
 const DOMAIN: &str = "followup.nonrecours";
@@ -24,6 +27,14 @@ pub enum Error {
     Refused(Refusal),
     /// The register of persons' requests does not allow it.
     Register(subject_request::domain::Refusal),
+    /// The two records to be merged are under different conventions.
+    MergeAcrossConventions,
+    /// Undoing a merge would not be exact.
+    MergeUndoBlocked(Vec<Blocker>),
+    /// A legal hold keeps a person from being erased.
+    LegalHold,
+    /// A hold was lifted already.
+    LegalHoldLifted,
     /// What is sealed could not be opened, or nothing sealed.
     Seal(SealError),
     /// A table would have this many rows.
@@ -46,6 +57,36 @@ impl From<Error> for Failure {
                 DOMAIN,
                 refusal.reason(),
                 refusal.text(),
+            ),
+            Error::MergeAcrossConventions => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "MERGE_ACROSS_CONVENTIONS",
+                merge::across_conventions(),
+            ),
+            Error::MergeUndoBlocked(blockers) => Failure::blocked(
+                DOMAIN,
+                "MERGE_UNDO_BLOCKED",
+                merge::undo_blocked(blockers.len()),
+                blockers,
+            ),
+            Error::LegalHold => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "LEGAL_HOLD",
+                Text::new(
+                    "A legal hold keeps the person from being erased: lift it first.",
+                    "Cette personne est conservée pour un motif légal : levez-le avant de l'effacer.",
+                ),
+            ),
+            Error::LegalHoldLifted => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "LEGAL_HOLD_LIFTED",
+                Text::new(
+                    "The hold was lifted already.",
+                    "Ce motif légal est déjà levé : relisez-le.",
+                ),
             ),
             // Another instance already has a key that this one is about to read.
             Error::Seal(error @ SealError::KeyMissing(_)) => Failure::unavailable(&error),
@@ -109,6 +150,12 @@ impl From<Refusal> for Error {
 impl From<subject_request::domain::Refusal> for Error {
     fn from(refusal: subject_request::domain::Refusal) -> Self {
         Self::Register(refusal)
+    }
+}
+
+impl From<AlreadyLifted> for Error {
+    fn from(_: AlreadyLifted) -> Self {
+        Self::LegalHoldLifted
     }
 }
 

@@ -12,13 +12,16 @@ pub mod follow;
 pub mod identity;
 pub mod indicator;
 pub mod journal;
+pub mod legal_hold;
 pub mod local_aid;
 mod measures;
+pub mod merge;
 pub mod note;
 pub mod push;
 pub mod record;
 pub mod referral;
 pub mod renewal;
+pub mod retention;
 pub mod session;
 pub mod step;
 pub mod subject_request;
@@ -43,11 +46,14 @@ use crate::{
     identity::rpc::Identities,
     indicator::rpc::IndicatorReads,
     journal::rpc::Accesses,
+    legal_hold::rpc::LegalHolds,
     local_aid::rpc::LocalAids,
+    merge::rpc::Merges,
     note::rpc::Notes,
     push::rpc::Pushes,
     referral::{received::ReceivedReferrals, rpc::Referrals},
     renewal::rpc::Renewals,
+    retention::rpc::Retentions,
     session::rpc::Sessions,
     step::rpc::Steps,
     subject_request::rpc::SubjectRequests,
@@ -62,6 +68,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// How often entries of the journal of accesses are sealed.
 const SEAL_EVERY: Duration = Duration::from_secs(60);
+
+/// How often retention is looked at: who is announced, and who is erased where that is switched on.
+const RETENTION_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The service's own tables.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -114,6 +123,20 @@ pub async fn serve(
         let db = kept.clone();
         async move { journal::keep::purge(&db, SERVICE, months).await.map(drop) }
     });
+    let (kept, keys, new_ids) = (db.clone(), vault.clone(), ids.clone());
+    host.every("watching retention", RETENTION_EVERY, move || {
+        let (db, ring, ids) = (kept.clone(), keys.ring(), new_ids.clone());
+        async move {
+            match retention::sweep::run(&db, &ring, &ids, SERVICE).await {
+                Ok(_) => Ok(()),
+                Err(error::Error::Store(error)) => Err(error),
+                Err(error) => {
+                    tracing::warn!(?error, "watching retention failed; it is done again later");
+                    Ok(())
+                }
+            }
+        }
+    });
     host.serve(listener, |server| {
         server
             .add(ChangeFeed::server(
@@ -139,6 +162,9 @@ pub async fn serve(
                 ids.clone(),
                 vault.clone(),
             ))
+            .add(Merges::server(db.clone(), ids.clone(), vault.clone()))
+            .add(LegalHolds::server(db.clone(), ids.clone()))
+            .add(Retentions::server(db.clone(), ids.clone(), vault.clone()))
             .add(Pushes::server(db, ids, vault, shutdown))
     })
     .await

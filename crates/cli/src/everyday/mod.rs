@@ -8,6 +8,7 @@ pub mod life;
 pub mod notices;
 pub mod recoveries;
 pub mod reports;
+pub mod retention;
 pub mod years;
 
 use std::sync::Arc;

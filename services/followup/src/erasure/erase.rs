@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use nonrecours_contracts::followup::{ErasedRecord, ReceivedReferral};
 use nonrecours_kernel::{
-    BeneficiaryId, BeneficiaryName, EntitlementId, EntitlementName, ErasureName, IdSource, NoteId,
-    NoteName, OperatorId, ReceivedReferralName, ReferralId, ReferralName, RenewalAlertId,
-    RenewalAlertName, StepId, StepName,
+    BeneficiaryId, BeneficiaryMergeId, BeneficiaryMergeName, BeneficiaryName, EntitlementId,
+    EntitlementName, ErasureName, IdSource, LegalHoldId, LegalHoldName, NoteId, NoteName,
+    OperatorId, ReceivedReferralName, ReferralId, ReferralName, RenewalAlertId, RenewalAlertName,
+    RetentionNoticeId, RetentionNoticeName, StepId, StepName,
 };
 use nonrecours_pg::{Change, Entry, Tx};
 use nonrecours_rpc::convert::to_timestamp;
@@ -17,12 +18,13 @@ use super::{
     domain::{Erasure, ErasureReason, Records},
     residue, store, tombstone, wire,
 };
-use crate::{error::Error, indicator::rollup::Keeper, vault::KeyRing};
+use crate::{error::Error, indicator::rollup::Keeper, legal_hold, vault::KeyRing};
 
 pub use store::{Person, lock};
 
 /// Erases persons of an operator, whom the transaction holds ([`lock`]) and which reaches over all operators, since
-/// those that were referred one of them are told. Records of it all; the caller ends the transaction.
+/// those that were referred one of them are told. Refused when a legal hold stands on one. Records of it all; the caller ends
+/// the transaction.
 pub async fn erase(
     tx: &mut Tx,
     ring: &KeyRing,
@@ -35,28 +37,40 @@ pub async fn erase(
         return Ok(Vec::new());
     }
     let uuids: Vec<Uuid> = persons.iter().map(|person| person.id.uuid()).collect();
+    if legal_hold::store::any_held(tx, operator, &uuids).await? {
+        return Err(Error::LegalHold);
+    }
     let held = store::records_of(tx, operator, &uuids).await?;
+    let aside = store::aside(tx, operator, &uuids).await?;
+    let of_aside = aside.iter().map(|aside| aside.person.id.uuid());
+    let all: Vec<Uuid> = uuids.iter().copied().chain(of_aside).collect();
+    let merges = store::merges(tx, operator, &all).await?;
+    let merged: Vec<Uuid> = merges.iter().map(|(merge, _)| *merge).collect();
+    store::delete_merges(tx, operator, &merged).await?;
     if reason.counts() {
         residue::keep(tx, operator, &uuids, ring.counts_with()).await?;
-        store::delete(tx, operator, &uuids).await?;
+        store::delete(tx, operator, &all).await?;
     } else {
         let mut figures = Keeper::new(operator);
         figures.persons(tx, uuids.iter().copied()).await?;
-        store::delete(tx, operator, &uuids).await?;
+        store::delete(tx, operator, &all).await?;
         figures.settle(tx).await?;
     }
 
-    let gone = Gone::of(operator, persons, &held);
+    let mut gone = Gone::of(operator, persons, &held);
+    gone.add_merges(operator, &aside, &merges);
     store::empty_history(tx, &gone.resources()).await?;
     store::forget_answers(tx, &gone.ids()).await?;
 
     let erasures = recorded(tx, ids, operator, persons, &held, reason);
     store::insert(tx, operator, &erasures).await?;
-    let references: Vec<(&str, Uuid)> = persons
-        .iter()
-        .zip(&erasures)
-        .map(|(person, erasure)| (person.reference.as_str(), erasure.name.erasure.uuid()))
-        .collect();
+    let mut references = Vec::with_capacity(all.len());
+    for (person, erasure) in persons.iter().zip(&erasures) {
+        let erasure = erasure.name.erasure.uuid();
+        references.push((person.reference.as_str(), erasure));
+        let merged = aside.iter().filter(|aside| aside.into == person.id);
+        references.extend(merged.map(|aside| (aside.person.reference.as_str(), erasure)));
+    }
     tombstone::set(tx, ring, operator, &references).await?;
 
     // Why is between the person and the operator that they turned to.
@@ -89,7 +103,9 @@ fn recorded(
             store::Kind::Step => &mut counts.steps,
             store::Kind::Note => &mut counts.notes,
             store::Kind::Referral { .. } => &mut counts.referrals,
-            store::Kind::RenewalAlert => continue,
+            store::Kind::RenewalAlert | store::Kind::LegalHold | store::Kind::RetentionNotice => {
+                continue;
+            }
         };
         *count += 1;
     }
@@ -170,6 +186,22 @@ impl Gone {
                     };
                     add(operator, "renewal_alert.erased", name.to_string(), false);
                 }
+                store::Kind::LegalHold => {
+                    let legal_hold = LegalHoldId::from_uuid(record.id);
+                    let name = LegalHoldName {
+                        operator,
+                        legal_hold,
+                    };
+                    add(operator, "legal_hold.erased", name.to_string(), false);
+                }
+                store::Kind::RetentionNotice => {
+                    let retention_notice = RetentionNoticeId::from_uuid(record.id);
+                    let name = RetentionNoticeName {
+                        operator,
+                        retention_notice,
+                    };
+                    add(operator, "retention_notice.erased", name.to_string(), false);
+                }
                 store::Kind::Referral { recipient } => {
                     let referral = ReferralId::from_uuid(record.id);
                     let name = ReferralName { operator, referral };
@@ -190,6 +222,32 @@ impl Gone {
             received: false,
         }));
         Self(gone)
+    }
+
+    /// Adds the duplicates of the persons, and the merges by which they were put aside.
+    fn add_merges(&mut self, operator: OperatorId, aside: &[store::Aside], merges: &[(Uuid, i64)]) {
+        self.0.extend(aside.iter().map(|aside| GoneRecord {
+            operator,
+            kind: "beneficiary.erased",
+            name: name_of(operator, aside.person.id).to_string(),
+            id: aside.person.id.uuid(),
+            revision: aside.person.revision + 1,
+            received: false,
+        }));
+        self.0.extend(merges.iter().map(|(merge, revision)| {
+            let name = BeneficiaryMergeName {
+                operator,
+                beneficiary_merge: BeneficiaryMergeId::from_uuid(*merge),
+            };
+            GoneRecord {
+                operator,
+                kind: "beneficiary_merge.erased",
+                name: name.to_string(),
+                id: *merge,
+                revision: revision + 1,
+                received: false,
+            }
+        }));
     }
 
     fn resources(&self) -> Vec<(OperatorId, &str)> {

@@ -43,6 +43,98 @@ pub async fn lock(
     Ok(persons.collect())
 }
 
+/// A duplicate that was merged into a person.
+pub struct Aside {
+    /// The person that it leads to.
+    pub into: BeneficiaryId,
+    /// The duplicate.
+    pub person: Person,
+}
+
+/// The duplicates that were merged into these persons, by whichever merges.
+pub async fn aside(
+    tx: &mut Tx,
+    operator: OperatorId,
+    persons: &[Uuid],
+) -> Result<Vec<Aside>, Error> {
+    let rows = sqlx::query!(
+        r#"WITH RECURSIVE led (into_id, beneficiary_id, external_reference, revision) AS (
+               SELECT survivor_id, beneficiary_id, external_reference, revision FROM merged_beneficiary
+               WHERE operator_id = $1 AND survivor_id = ANY($2)
+               UNION
+               SELECT led.into_id, next.beneficiary_id, next.external_reference, next.revision
+               FROM led JOIN merged_beneficiary AS next
+                 ON next.operator_id = $1 AND next.survivor_id = led.beneficiary_id
+           )
+           SELECT into_id AS "into_id!", beneficiary_id AS "beneficiary_id!",
+                  external_reference AS "external_reference!", revision AS "revision!"
+           FROM led ORDER BY 2"#,
+        operator.uuid(),
+        persons
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let aside = rows.into_iter().map(|row| Aside {
+        into: BeneficiaryId::from_uuid(row.into_id),
+        person: Person {
+            id: BeneficiaryId::from_uuid(row.beneficiary_id),
+            reference: Reference::stored(row.external_reference),
+            revision: row.revision,
+        },
+    });
+    Ok(aside.collect())
+}
+
+/// The merges that one of these persons was in, with their revisions.
+pub async fn merges(
+    tx: &mut Tx,
+    operator: OperatorId,
+    persons: &[Uuid],
+) -> Result<Vec<(Uuid, i64)>, Error> {
+    let rows = sqlx::query!(
+        "SELECT merge_id, revision FROM beneficiary_merge
+         WHERE operator_id = $1 AND (survivor_id = ANY($2) OR duplicate_id = ANY($2)) ORDER BY merge_id",
+        operator.uuid(),
+        persons
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.merge_id, row.revision))
+        .collect())
+}
+
+/// Removes merges with what they put aside.
+pub async fn delete_merges(
+    tx: &mut Tx,
+    operator: OperatorId,
+    merges: &[Uuid],
+) -> Result<(), Error> {
+    sqlx::query!(
+        "DELETE FROM merged_record WHERE operator_id = $1 AND merge_id = ANY($2)",
+        operator.uuid(),
+        merges
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM merged_beneficiary WHERE operator_id = $1 AND merge_id = ANY($2)",
+        operator.uuid(),
+        merges
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM beneficiary_merge WHERE operator_id = $1 AND merge_id = ANY($2)",
+        operator.uuid(),
+        merges
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// A record that hangs on a person.
 pub struct Held {
     /// On whom.
@@ -70,6 +162,25 @@ pub enum Kind {
         /// The operator that received it.
         recipient: Option<OperatorId>,
     },
+    /// A legal hold.
+    LegalHold,
+    /// A notice before an erasure.
+    RetentionNotice,
+}
+
+impl Kind {
+    /// Its name where records of all kinds stand together.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Entitlement => "ENTITLEMENT",
+            Self::Step => "STEP",
+            Self::Note => "NOTE",
+            Self::RenewalAlert => "RENEWAL_ALERT",
+            Self::Referral { .. } => "REFERRAL",
+            Self::LegalHold => "LEGAL_HOLD",
+            Self::RetentionNotice => "RETENTION_NOTICE",
+        }
+    }
 }
 
 /// Whatever hangs on these persons, in a fixed order.
@@ -101,6 +212,12 @@ pub async fn records_of(
            UNION ALL
            SELECT 5, beneficiary_id, referral_id, revision, recipient_id FROM person
            JOIN referral USING (operator_id, beneficiary_id)
+           UNION ALL
+           SELECT 6, beneficiary_id, hold_id, revision, NULL FROM person
+           JOIN legal_hold USING (operator_id, beneficiary_id)
+           UNION ALL
+           SELECT 7, beneficiary_id, notice_id, revision, NULL FROM person
+           JOIN retention_notice USING (operator_id, beneficiary_id)
            ORDER BY 1, 3"#,
         operator.uuid(),
         persons
@@ -114,6 +231,8 @@ pub async fn records_of(
                 2 => Kind::Step,
                 3 => Kind::Note,
                 4 => Kind::RenewalAlert,
+                6 => Kind::LegalHold,
+                7 => Kind::RetentionNotice,
                 _ => Kind::Referral {
                     recipient: row.recipient_id.map(OperatorId::from_uuid),
                 },
@@ -132,7 +251,10 @@ pub async fn records_of(
 pub async fn delete(tx: &mut Tx, operator: OperatorId, persons: &[Uuid]) -> Result<(), Error> {
     // What refers to something goes before it.
     sqlx::query!(
-        "DELETE FROM note_text WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        "DELETE FROM note_text AS text USING note, beneficiary AS person
+         WHERE person.operator_id = $1 AND person.beneficiary_id = ANY($2) AND note.operator_id = person.operator_id
+           AND note.convention_id = person.convention_id AND note.beneficiary_id = person.beneficiary_id
+           AND text.operator_id = note.operator_id AND text.note_id = note.note_id",
         operator.uuid(),
         persons
     )
@@ -177,6 +299,20 @@ pub async fn delete(tx: &mut Tx, operator: OperatorId, persons: &[Uuid]) -> Resu
     .await?;
     sqlx::query!(
         "DELETE FROM referral WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM legal_hold WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "DELETE FROM retention_notice WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
         operator.uuid(),
         persons
     )

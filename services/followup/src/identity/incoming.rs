@@ -23,6 +23,11 @@ impl Incoming {
         self.0.insert(person, identity);
     }
 
+    /// Takes that of a person out.
+    pub fn take(&mut self, person: &Reference) -> Option<Identity> {
+        self.0.remove(person)
+    }
+
     /// Keeps those that are not what is held already, and says so of their candidates.
     pub async fn compare(
         &mut self,

@@ -71,6 +71,17 @@ impl From<Row> for Sealed {
 /// One identity; none when its key has been erased.
 pub async fn get(tx: &mut Tx, name: &BeneficiaryIdentityName) -> Result<Option<Sealed>, PgError> {
     let person = name.parent();
+    // That of a merged duplicate stays sealed, and is nobody's for now.
+    let exists = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM beneficiary WHERE operator_id = $1 AND beneficiary_id = $2) AS "exists!""#,
+        person.operator.uuid(),
+        person.beneficiary.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if !exists {
+        return Ok(None);
+    }
     let mut found = held(tx, person.operator, &[person.beneficiary]).await?;
     Ok(found.remove(&person.beneficiary))
 }

@@ -15,8 +15,14 @@ use super::{
     read::{Batch, local_codes},
 };
 use crate::{
-    convention, erasure::tombstone, error::Error, indicator::rollup::Keeper, local_aid,
-    subject_request::limit, vault::KeyRing,
+    convention,
+    erasure::tombstone,
+    error::Error,
+    indicator::rollup::Keeper,
+    local_aid,
+    merge::{self, alias::Aliases},
+    subject_request::limit,
+    vault::KeyRing,
 };
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
@@ -88,7 +94,12 @@ async fn store_once(
         .iter()
         .filter_map(|candidate| candidate.reference.as_ref());
     let referred = batch.persons_referred_to();
-    let stored = writing.find(sent.chain(referred)).await?;
+    let mut stored = writing.find(sent.chain(referred)).await?;
+    let missing = batch.persons_missing(&stored);
+    let aliases = Aliases::among(&mut writing.tx, operator, &missing).await?;
+    let led = batch.lead(&aliases);
+    let survivors = aliases.survivors_but(&stored);
+    stored.extend(writing.find(survivors.iter().copied()).await?);
     let mut persons = Known::stored(&stored, person_id);
     let missing = batch.persons_missing(&stored);
     let erased = tombstone::among(&mut writing.tx, ring, operator, missing).await?;
@@ -185,6 +196,7 @@ async fn store_once(
     for (place, violations) in batch.rejected {
         results.settle(place, Outcome::Rejected(violations));
     }
+    let used = led.stored(&outcomes);
     results.settle_all(outcomes);
     if held_back {
         results.not_stored(RecordOutcome::HeldBack);
@@ -199,6 +211,7 @@ async fn store_once(
         tx.tell(results.names(), ()).await?;
     } else {
         tx.record_all(&changes).await?;
+        merge::store::mark_used(&mut tx, operator, &used).await?;
         figures.settle(&mut tx).await?;
         tx.tell(results.names(), ()).await?;
     }

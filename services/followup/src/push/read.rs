@@ -13,6 +13,7 @@ use crate::{
     erasure::domain::beneficiary_erased,
     identity::{self, domain::Identity},
     local_aid::domain::{PREFIX, Rights},
+    merge::alias::{Aliases, Led},
     note::{self, domain::Note},
     record::{About, Candidate, Faults, Record, Reference},
     session::{self, domain::Session},
@@ -108,6 +109,52 @@ impl Batch {
         sent.chain(self.persons_referred_to())
             .filter(|reference| !stored.contains(reference))
             .collect()
+    }
+
+    /// Leads the references of merged duplicates on to the survivors. One person sent under several references of theirs
+    /// is taken once, in the last form given.
+    pub fn lead(&mut self, aliases: &Aliases) -> Led {
+        let mut led = Led::default();
+        if aliases.is_empty() {
+            return led;
+        }
+        let mut identities = HashMap::new();
+        let mut last = HashMap::new();
+        for candidate in &mut self.beneficiaries {
+            let Some(reference) = &mut candidate.reference else {
+                continue;
+            };
+            identities.insert(candidate.place, self.identities.take(reference));
+            if let Some(merges) = aliases.lead(reference) {
+                led.note(candidate.place, merges);
+            }
+            last.insert(reference.clone(), candidate.place);
+        }
+        let superseded = &mut self.superseded;
+        self.beneficiaries.retain(|candidate| {
+            let by = candidate.reference.as_ref().and_then(|own| last.get(own));
+            match by {
+                Some(by) if *by != candidate.place => {
+                    superseded.push((candidate.place, *by));
+                    false
+                }
+                _ => true,
+            }
+        });
+        for candidate in &self.beneficiaries {
+            let identity = identities.remove(&candidate.place).flatten();
+            if let (Some(reference), Some(identity)) = (&candidate.reference, identity) {
+                self.identities.add(reference.clone(), identity);
+            }
+        }
+        lead_about(aliases, &mut led, self.claims.iter_mut());
+        lead_about(
+            aliases,
+            &mut led,
+            self.steps.iter_mut().map(|pending| &mut pending.step),
+        );
+        lead_about(aliases, &mut led, self.notes.iter_mut());
+        led
     }
 
     /// Refuses the persons who were erased, and whatever is about one of them.
@@ -228,6 +275,22 @@ impl Batch {
                     faults,
                 });
             }
+        }
+    }
+}
+
+fn lead_about<'a, C: About + 'a>(
+    aliases: &Aliases,
+    led: &mut Led,
+    records: impl Iterator<Item = &'a mut Pending<C>>,
+) {
+    for pending in records {
+        if let Some(merges) = pending
+            .person
+            .as_mut()
+            .and_then(|person| aliases.lead(person))
+        {
+            led.note(pending.place, merges);
         }
     }
 }

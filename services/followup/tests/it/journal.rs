@@ -8,26 +8,32 @@ use nonrecours_contracts::{
     },
     followup::{
         AcceptReceivedReferralRequest, AcceptReferralRequest, Access, AccessKind,
-        CreateReferralRequest, CreateSubjectRequestRequest, EraseBeneficiaryRequest, ErasureReason,
+        ApplyRetentionRequest, CreateLegalHoldRequest, CreateReferralRequest,
+        CreateSubjectRequestRequest, EraseBeneficiaryRequest, ErasureReason,
         ExportPersonalDataRequest, ExtendSubjectRequestRequest, FulfilSubjectRequestRequest,
-        GetBeneficiaryIdentityRequest, GetBeneficiaryRequest, GetEntitlementRequest,
-        GetErasureRequest, GetNoteRequest, GetReceivedReferralRequest, GetReferralRequest,
-        GetRenewalAlertRequest, GetStepRequest, GetSubjectRequestRequest, IdentityCheck,
-        LiftSubjectRequestRequest, ListAccessesRequest, ListAccessesResponse,
-        ListBeneficiariesRequest, ListEntitlementsRequest, ListErasuresRequest, ListNotesRequest,
-        ListReceivedReferralsRequest, ListReferralsRequest, ListRenewalsRequest, ListStepsRequest,
-        ListSubjectRequestsRequest, PushMode, PushRecordsOnceRequest, RefusalBasis,
-        RefuseReceivedReferralRequest, RefuseReferralRequest, RefuseSubjectRequestRequest,
-        ReleaseErasedReferenceRequest, RevokeReferralRequest, SubjectRight,
-        access_service_client::AccessServiceClient,
+        GetBeneficiaryIdentityRequest, GetBeneficiaryMergeRequest, GetBeneficiaryRequest,
+        GetEntitlementRequest, GetErasureRequest, GetLegalHoldRequest, GetNoteRequest,
+        GetReceivedReferralRequest, GetReferralRequest, GetRenewalAlertRequest,
+        GetRetentionNoticeRequest, GetStepRequest, GetSubjectRequestRequest, IdentityCheck,
+        LiftLegalHoldRequest, LiftSubjectRequestRequest, ListAccessesRequest, ListAccessesResponse,
+        ListBeneficiariesRequest, ListDuplicateCandidatesRequest, ListEntitlementsRequest,
+        ListErasuresRequest, ListLegalHoldsRequest, ListNotesRequest, ListReceivedReferralsRequest,
+        ListReferralsRequest, ListRenewalsRequest, ListStepsRequest, ListSubjectRequestsRequest,
+        MergeBeneficiariesRequest, MergeReason, PreviewRetentionRequest, PushMode,
+        PushRecordsOnceRequest, RefusalBasis, RefuseReceivedReferralRequest, RefuseReferralRequest,
+        RefuseSubjectRequestRequest, ReleaseErasedReferenceRequest, RevokeReferralRequest,
+        SubjectRight, UndoMergeRequest, access_service_client::AccessServiceClient,
         beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
+        beneficiary_merge_service_client::BeneficiaryMergeServiceClient,
         beneficiary_service_client::BeneficiaryServiceClient,
         entitlement_service_client::EntitlementServiceClient,
-        erasure_service_client::ErasureServiceClient, note_service_client::NoteServiceClient,
+        erasure_service_client::ErasureServiceClient,
+        legal_hold_service_client::LegalHoldServiceClient, note_service_client::NoteServiceClient,
         push_service_client::PushServiceClient,
         received_referral_service_client::ReceivedReferralServiceClient,
         referral_service_client::ReferralServiceClient,
-        renewal_service_client::RenewalServiceClient, step_service_client::StepServiceClient,
+        renewal_service_client::RenewalServiceClient,
+        retention_service_client::RetentionServiceClient, step_service_client::StepServiceClient,
         subject_request_service_client::SubjectRequestServiceClient,
     },
 };
@@ -40,7 +46,7 @@ use nonrecours_followup::{
     },
     renewal::sweep,
 };
-use nonrecours_kernel::Scope;
+use nonrecours_kernel::{Clock as _, Scope};
 use nonrecours_pg::Db;
 use nonrecours_rpc::auth::journalled_table;
 use nonrecours_testkit::request_id;
@@ -138,6 +144,7 @@ async fn call_everything(suite: &Suite) {
     call_referrals(suite, &parent, person).await;
     call_feed(suite, person).await;
     call_erasures(suite, &parent).await;
+    call_retention_and_merges(suite, &parent).await;
     call_register(suite, &parent, person).await;
     let list = ListAccessesRequest {
         parent,
@@ -266,6 +273,95 @@ async fn call_erasures(suite: &Suite, parent: &str) {
         request_id: request_id(),
     };
     erasures.release_erased_reference(release).await.unwrap();
+}
+
+async fn call_retention_and_merges(suite: &Suite, parent: &str) {
+    let token = suite.tokens.manager(suite.convention.operator);
+    let channel = || suite.serving.channel(token.clone());
+    let pair = vec![known("B7", |_| {}), known("B8", |_| {})];
+    let answer = suite.push(pair).await;
+    let mut holds = LegalHoldServiceClient::new(channel());
+    let create = CreateLegalHoldRequest {
+        parent: parent.to_owned(),
+        beneficiary: answer.results[0].name.clone(),
+        reason: "Recours.".to_owned(),
+        request_id: request_id(),
+    };
+    let hold = holds.create_legal_hold(create).await.unwrap().into_inner();
+    let name = hold.name.clone();
+    let get = holds.get_legal_hold(GetLegalHoldRequest { name });
+    get.await.unwrap();
+    let list = ListLegalHoldsRequest {
+        parent: parent.to_owned(),
+        ..Default::default()
+    };
+    holds.list_legal_holds(list).await.unwrap();
+    let lift = LiftLegalHoldRequest {
+        name: hold.name,
+        reason: "Jugement.".to_owned(),
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    holds.lift_legal_hold(lift).await.unwrap();
+
+    let mut merges = BeneficiaryMergeServiceClient::new(channel());
+    let list = ListDuplicateCandidatesRequest {
+        parent: parent.to_owned(),
+        ..Default::default()
+    };
+    merges.list_duplicate_candidates(list).await.unwrap();
+    let merge = MergeBeneficiariesRequest {
+        parent: parent.to_owned(),
+        survivor: answer.results[0].name.clone(),
+        duplicate: answer.results[1].name.clone(),
+        reason: MergeReason::SamePseudonym.into(),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    let merged = merges
+        .merge_beneficiaries(merge)
+        .await
+        .unwrap()
+        .into_inner();
+    let name = merged.name.clone();
+    let get = merges.get_beneficiary_merge(GetBeneficiaryMergeRequest { name });
+    get.await.unwrap();
+    let undo = UndoMergeRequest {
+        name: merged.name,
+        etag: String::new(),
+        request_id: request_id(),
+    };
+    merges.undo_merge(undo).await.unwrap();
+
+    let mut retention = RetentionServiceClient::new(channel());
+    let preview = PreviewRetentionRequest {
+        parent: parent.to_owned(),
+        ..Default::default()
+    };
+    retention.preview_retention(preview).await.unwrap();
+    let apply = ApplyRetentionRequest {
+        parent: parent.to_owned(),
+        max_persons: 0,
+        request_id: request_id(),
+    };
+    retention.apply_retention(apply).await.unwrap();
+    let now = suite.clock.now();
+    suite
+        .clock
+        .set(time::macros::datetime!(2027-09-15 06:00 UTC));
+    let ring = suite.vault.ring();
+    nonrecours_followup::retention::sweep::run(&suite.db, &ring, &suite.ids, SERVICE)
+        .await
+        .unwrap();
+    suite.clock.set(now);
+    let notice: String = sqlx::query_scalar(
+        "SELECT resource FROM outbox WHERE kind = 'retention_notice.raised' ORDER BY position LIMIT 1",
+    )
+    .fetch_one(&suite.owner)
+    .await
+    .unwrap();
+    let get = retention.get_retention_notice(GetRetentionNoticeRequest { name: notice });
+    get.await.unwrap();
 }
 
 async fn call_register(suite: &Suite, parent: &str, person: &str) {

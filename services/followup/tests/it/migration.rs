@@ -57,6 +57,16 @@ async fn what_the_first_schema_holds_keeps_its_meaning() {
     .await
     .unwrap();
     assert_eq!(counted, (1, 1, true));
+    // Records and what erased ones leave are counted together; nobody is erased, held or announced yet.
+    let together: (i64, i64, i32) = sqlx::query_as(
+        "SELECT (SELECT sum(persons_spotted)::bigint FROM indicator_contribution WHERE dimension = 'TOTAL'),
+                (SELECT count(*) FROM indicator_residue),
+                (SELECT extract(year FROM due_date)::int FROM retention WHERE NOT is_held AND notice_id IS NULL)",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert_eq!(together, (1, 0, 2027));
     // A person of before has no identity, hence no pseudonym: they count as one.
     let alone: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM beneficiary LEFT JOIN identity USING (operator_id, beneficiary_id)

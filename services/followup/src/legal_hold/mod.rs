@@ -1,0 +1,5 @@
+//! Legal holds: who may not be erased for now, and why.
+
+pub mod domain;
+pub mod rpc;
+pub mod store;
