@@ -94,7 +94,7 @@ enum Command {
     /// See what of a budget year must be ordered by 31 January, and close it.
     #[command(subcommand)]
     BudgetYear(Years),
-    /// Show the indicators of a convention by public.
+    /// Show the indicators of a convention by public, and what it was to achieve.
     Indicators {
         /// `operators/{operator}/conventions/{convention}`.
         convention: String,
