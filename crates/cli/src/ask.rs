@@ -100,6 +100,9 @@ pub async fn indicators(state: &State, name: &str) -> anyhow::Result<()> {
     // Exact figures are the operator's own.
     let operator = client_as(state, Role::OperatorManager)?;
     println!("{}", print::indicators(&operator, name).await?);
+    if let Some(targets) = print::targets(&operator, name).await? {
+        println!("\n{targets}");
+    }
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use std::{fmt::Write as _, io::Write as _, path::Path};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use nonrecours_contracts::followup::{
-    Amount, Audience, Breakdown, Count, Grain, IndicatorRow, QueryIndicatorsRequest, amount, count,
+    Amount, Audience, Breakdown, ConventionTargets, Count, Grain, IndicatorRow,
+    QueryIndicatorsRequest, amount, count,
 };
 use nonrecours_kernel::{Money, Role, catalogue};
 use nonrecours_rpc::convert::money;
@@ -179,7 +180,7 @@ enum Cell {
 type Source = fn(&Facts, &IndicatorRow) -> anyhow::Result<Cell>;
 
 /// Every source that a mapping may name.
-const SOURCES: [(&str, Source); 22] = [
+const SOURCES: [(&str, Source); 27] = [
     ("year", |facts, _| Ok(Cell::Count(facts.year.into()))),
     ("quarter", |_, row| Ok(ordinal(row.quarter))),
     ("month", |_, row| Ok(ordinal(row.month))),
@@ -225,6 +226,23 @@ const SOURCES: [(&str, Source); 22] = [
     ("amount_estimated", |_, row| euros(&row.amount_estimated)),
     ("sessions_held", |_, row| Ok(number(&row.sessions_held))),
     ("persons_met", |_, row| Ok(number(&row.persons_met))),
+    ("target_persons_spotted", |_, row| {
+        Ok(target(row, |targets| targets.persons_spotted))
+    }),
+    ("target_persons_supported", |_, row| {
+        Ok(target(row, |targets| targets.persons_supported))
+    }),
+    ("target_entitlements_opened", |_, row| {
+        Ok(target(row, |targets| targets.entitlements_opened))
+    }),
+    ("due_amount", |_, row| match &row.targets {
+        Some(targets) => Ok(Cell::Euros(money(targets.due_amount.as_ref())?)),
+        None => Ok(Cell::Nothing),
+    }),
+    ("cost_per_entitlement_opened", |_, row| match &row.targets {
+        Some(targets) => euros(&targets.cost_per_entitlement_opened),
+        None => Ok(Cell::Nothing),
+    }),
 ];
 
 /// The columns of a file.
@@ -347,6 +365,14 @@ fn number(count: &Option<Count>) -> Cell {
         None => Cell::Nothing,
         Some(count::Figure::Value(value)) => Cell::Count(*value),
         Some(count::Figure::Withheld(_)) => Cell::Withheld,
+    }
+}
+
+/// Nothing where there is no target.
+fn target(row: &IndicatorRow, of: fn(&ConventionTargets) -> i64) -> Cell {
+    match row.targets.as_ref().map(of) {
+        None | Some(0) => Cell::Nothing,
+        Some(target) => Cell::Count(target),
     }
 }
 

@@ -103,7 +103,7 @@ enum Command {
         #[arg(long)]
         apply: bool,
     },
-    /// Show the indicators of a convention by public.
+    /// Show the indicators of a convention by public, and what it was to achieve.
     Indicators {
         /// `operators/{operator}/conventions/{convention}`.
         convention: String,

@@ -7,7 +7,7 @@ use nonrecours_contracts::{
         AmendmentState, ListAmendmentsRequest, ListConventionVersionsRequest, TermChange,
     },
     feed::{Change, ListHistoryRequest},
-    followup::{Figures, GetIndicatorsRequest},
+    followup::{Figures, GetIndicatorsRequest, amount},
     payments::{Account, ListLedgerEntriesRequest},
 };
 use nonrecours_kernel::{Money, catalogue, french_date, paris_date};
@@ -195,6 +195,68 @@ pub async fn indicators(client: &Client, convention: &str) -> anyhow::Result<Tab
         align_right(&mut table, column);
     }
     Ok(table)
+}
+
+/// What a signed convention is to achieve and what was achieved, with the cost of an opened right; nothing before.
+pub async fn targets(client: &Client, convention: &str) -> anyhow::Result<Option<Table>> {
+    let indicators = client.indicators();
+    let request = GetIndicatorsRequest {
+        convention: convention.to_owned(),
+    };
+    let found = answered(|| {
+        let (mut indicators, request) = (indicators.clone(), request.clone());
+        async move { indicators.get_indicators(request).await }
+    })
+    .await?;
+    let (Some(targets), Some(total)) = (found.targets, found.total) else {
+        return Ok(None);
+    };
+    let mut table = table(&["objectif", "cible", "atteint", "taux"]);
+    for (label, target, achieved) in [
+        (
+            "personnes repérées",
+            targets.persons_spotted,
+            total.persons_spotted,
+        ),
+        (
+            "personnes accompagnées",
+            targets.persons_supported,
+            total.persons_supported,
+        ),
+        (
+            "droits ouverts",
+            targets.entitlements_opened,
+            total.entitlements_opened,
+        ),
+    ] {
+        let (goal, rate) = match target {
+            0 => ("aucune".to_owned(), String::new()),
+            // Whole per cent, as far as it is reached.
+            target => (
+                target.to_string(),
+                format!("{}\u{a0}%", achieved.saturating_mul(100) / target),
+            ),
+        };
+        table.add_row([label.to_owned(), goal, achieved.to_string(), rate]);
+    }
+    let cost = targets
+        .cost_per_entitlement_opened
+        .and_then(|cost| cost.figure);
+    let cost = match cost {
+        Some(amount::Figure::Value(cost)) => money(Some(&cost))?.french(),
+        _ => "—".to_owned(),
+    };
+    let due = money(targets.due_amount.as_ref())?.french();
+    table.add_row([
+        &format!("coût d'un droit ouvert ({due} dus)"),
+        "",
+        &cost,
+        "",
+    ]);
+    for column in 1..4 {
+        align_right(&mut table, column);
+    }
+    Ok(Some(table))
 }
 
 fn figures(label: &str, figures: Option<&Figures>) -> anyhow::Result<Vec<String>> {

@@ -9,6 +9,7 @@ use crate::{
         domain::{Convention, Signature},
         party::{ByParty, Party},
         signing::{Circumstances, Document, Engages, blockers},
+        targets::Targets,
         terms::{Commitment, Instalments, Signatory, Terms},
     },
     refusal::Refusal,
@@ -84,6 +85,8 @@ pub struct Content {
     pub objectives: Option<Vec<String>>,
     /// New commitments.
     pub commitments: Option<Vec<Commitment>>,
+    /// New targets.
+    pub targets: Option<Targets>,
     /// New indicative end.
     pub indicative_end: Option<Date>,
     /// Who signs the amendment.
@@ -109,6 +112,8 @@ pub enum Edit {
     Objectives(Option<Vec<String>>),
     /// The commitments.
     Commitments(Option<Vec<Commitment>>),
+    /// The targets.
+    Targets(Option<Targets>),
     /// The indicative end.
     IndicativeEnd(Option<Date>),
     /// Who signs.
@@ -127,6 +132,7 @@ impl Content {
             Edit::TargetPublics(value) => self.target_publics = value,
             Edit::Objectives(value) => self.objectives = value,
             Edit::Commitments(value) => self.commitments = value,
+            Edit::Targets(value) => self.targets = value,
             Edit::IndicativeEnd(value) => self.indicative_end = value,
             Edit::Signatories(value) => self.signatories = value,
         }
@@ -148,6 +154,7 @@ impl Content {
             target_publics: new(self.target_publics.as_ref(), &terms.target_publics),
             objectives: new(self.objectives.as_ref(), &terms.objectives),
             commitments: new(self.commitments.as_ref(), &terms.commitments),
+            targets: self.targets.unwrap_or(terms.targets),
             indicative_end: self.indicative_end.unwrap_or(terms.indicative_end),
             ..terms.clone()
         }

@@ -12,7 +12,7 @@ use crate::{
     convention::{
         domain::Signature,
         party::{ByParty, Party},
-        row::{instalments, signatory},
+        row::{instalments, signatory, targets},
         terms::Commitment,
     },
     error::Error,
@@ -29,7 +29,7 @@ macro_rules! rows {
                       instalment_kinds, instalment_shares AS "instalment_shares: Vec<Decimal>",
                       instalment_conditions AS "instalment_conditions: Vec<Option<String>>",
                       instalment_due_dates AS "instalment_due_dates: Vec<Option<Date>>", advance_without_call,
-                      target_publics, objectives, commitment_codes, commitment_texts, indicative_end_date,
+                      target_publics, objectives, commitment_codes, commitment_texts, targets, indicative_end_date,
                       authority_signatory_name, authority_signatory_capacity, authority_decision_date,
                       operator_signatory_name, operator_signatory_capacity, operator_decision_date, state,
                       authority_sign_time, authority_signed_by, operator_sign_time, operator_signed_by, in_force_time,
@@ -155,6 +155,7 @@ pub async fn update(tx: &mut Tx, amendment: &Amendment) -> Result<(), Error> {
             .unzip::<_, _, Vec<_>, Vec<_>>()
     });
     let (codes, texts) = commitments.unzip();
+    let numbers = content.targets.map(|targets| targets.numbers());
     let (authority, operator) = (
         content.signatories.authority.as_ref(),
         content.signatories.operator.as_ref(),
@@ -180,7 +181,7 @@ pub async fn update(tx: &mut Tx, amendment: &Amendment) -> Result<(), Error> {
              operator_signatory_name = $20, operator_signatory_capacity = $21, operator_decision_date = $22,
              state = $23, authority_sign_time = $24, authority_signed_by = $25, operator_sign_time = $26,
              operator_signed_by = $27, in_force_time = $28, version = $29, withdraw_time = $30, withdraw_reason = $31,
-             revision = $32, update_time = $33
+             revision = $32, update_time = $33, targets = $34
          WHERE operator_id = $1 AND convention_id = $2 AND amendment_id = $3",
         amendment.name.operator.uuid(),
         amendment.name.convention.uuid(),
@@ -214,7 +215,8 @@ pub async fn update(tx: &mut Tx, amendment: &Amendment) -> Result<(), Error> {
         withdrawn,
         reason,
         amendment.revision,
-        amendment.update_time
+        amendment.update_time,
+        numbers.as_ref().map(<[i32; 3]>::as_slice)
     )
     .execute(tx.conn())
     .await?;
@@ -238,6 +240,7 @@ struct Row {
     objectives: Option<Vec<String>>,
     commitment_codes: Option<Vec<String>>,
     commitment_texts: Option<Vec<String>>,
+    targets: Option<Vec<i32>>,
     indicative_end_date: Option<Date>,
     authority_signatory_name: Option<String>,
     authority_signatory_capacity: Option<String>,
@@ -344,6 +347,7 @@ fn content(row: Row) -> Result<Content, pg::Error> {
                 .map(|(code, text)| Commitment { code, text })
                 .collect()
         }),
+        targets: row.targets.as_deref().map(targets).transpose()?,
         indicative_end: row.indicative_end_date,
         signatories: ByParty {
             authority: signatory(

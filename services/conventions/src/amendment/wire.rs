@@ -19,8 +19,8 @@ use crate::{
         party::Party,
         signing::Circumstances,
         terms_wire::{
-            commitments, instalments, objectives, signatories, target_publics, to_commitment_terms,
-            to_instalment_terms, to_signatories,
+            commitments, instalments, objectives, signatories, target_publics, targets,
+            to_commitment_terms, to_instalment_terms, to_signatories, to_targets,
         },
     },
     error::Error,
@@ -32,7 +32,7 @@ use crate::{
 const RESOURCE: &str = "amendment";
 
 /// Fields of an amendment that a request gives.
-pub const INPUT_FIELDS: [&str; 10] = [
+pub const INPUT_FIELDS: [&str; 11] = [
     "object",
     "title",
     "grant_amount",
@@ -41,6 +41,7 @@ pub const INPUT_FIELDS: [&str; 10] = [
     "target_publics",
     "objectives",
     "commitments",
+    "targets",
     "indicative_end_date",
     "signatories",
 ];
@@ -87,6 +88,10 @@ fn edit(check: &mut Check, given: &wire::Amendment, field: &str, today: Date) ->
         "commitments" => Edit::Commitments(match given.commitments.as_slice() {
             [] => None,
             given => Some(commitments(check, RESOURCE, given)?),
+        }),
+        "targets" => Edit::Targets(match given.targets.as_ref() {
+            None => None,
+            Some(given) => Some(targets(check, RESOURCE, given)?),
         }),
         "indicative_end_date" => Edit::IndicativeEnd(match given.indicative_end_date.as_ref() {
             None => None,
@@ -162,6 +167,7 @@ fn message(
         target_publics: content.target_publics.clone().unwrap_or_default(),
         objectives: content.objectives.clone().unwrap_or_default(),
         commitments: to_commitment_terms(content.commitments.as_deref().unwrap_or_default()),
+        targets: content.targets.as_ref().map(to_targets),
         indicative_end_date: content.indicative_end.map(to_date),
         signatories: to_signatories(&content.signatories),
         state: to_state(&amendment.state).into(),

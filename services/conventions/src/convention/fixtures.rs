@@ -12,6 +12,7 @@ use super::{
     domain::Convention,
     party::{ByParty, Party},
     signing::Circumstances,
+    targets::Targets,
     terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory, Terms},
 };
 use crate::{
@@ -75,6 +76,7 @@ pub fn draft() -> Convention {
             code: "MISSIONS".into(),
             text: "Remplir les missions.".into(),
         }],
+        targets: Targets::default(),
         indicative_end: date!(2025 - 12 - 31),
         signatories: ByParty {
             authority: signatory(

@@ -9,6 +9,7 @@ pub mod rpc;
 pub mod signing;
 mod state;
 pub mod store;
+pub mod targets;
 pub mod terms;
 pub mod terms_wire;
 mod territory;

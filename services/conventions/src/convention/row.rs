@@ -10,6 +10,7 @@ use super::{
     domain::{Completion, Convention, Execution, Plan, Recovered, Signature, State},
     measures::{Cause, Ground, Measures, Termination},
     party::{ByParty, Party},
+    targets::Targets,
     terms::{Commitment, InstalmentKind, Instalments, Originals, Signatory, Terms},
 };
 use crate::stored::{budget_year, damaged, money, one_of};
@@ -35,6 +36,7 @@ macro_rules! row_of_terms {
             pub(crate) objectives: Vec<String>,
             pub(crate) commitment_codes: Vec<String>,
             pub(crate) commitment_texts: Vec<String>,
+            pub(crate) targets: Vec<i32>,
             pub(crate) indicative_end_date: Date,
             pub(crate) authority_signatory_name: Option<String>,
             pub(crate) authority_signatory_capacity: Option<String>,
@@ -63,6 +65,7 @@ macro_rules! row_of_terms {
                     objectives: self.objectives,
                     commitment_codes: self.commitment_codes,
                     commitment_texts: self.commitment_texts,
+                    targets: self.targets,
                     indicative_end_date: self.indicative_end_date,
                     authority_signatory_name: self.authority_signatory_name,
                     authority_signatory_capacity: self.authority_signatory_capacity,
@@ -94,6 +97,7 @@ pub(crate) struct TermsRow {
     pub(crate) objectives: Vec<String>,
     pub(crate) commitment_codes: Vec<String>,
     pub(crate) commitment_texts: Vec<String>,
+    pub(crate) targets: Vec<i32>,
     pub(crate) indicative_end_date: Date,
     pub(crate) authority_signatory_name: Option<String>,
     pub(crate) authority_signatory_capacity: Option<String>,
@@ -290,6 +294,7 @@ pub(crate) fn terms(row: TermsRow) -> Result<Terms, Error> {
         commitments: commitments
             .map(|(code, text)| Commitment { code, text })
             .collect(),
+        targets: targets(&row.targets)?,
         indicative_end: row.indicative_end_date,
         signatories: ByParty {
             authority: signatory(
@@ -304,6 +309,14 @@ pub(crate) fn terms(row: TermsRow) -> Result<Terms, Error> {
             ),
         },
     })
+}
+
+/// Targets from their column.
+pub(crate) fn targets(numbers: &[i32]) -> Result<Targets, Error> {
+    match *numbers {
+        [spotted, supported, opened] => Targets::new(spotted, supported, opened).map_err(damaged),
+        _ => Err(damaged("targets")),
+    }
 }
 
 /// Instalments from their columns, one entry each.

@@ -38,7 +38,7 @@ macro_rules! rows {
                       instalment_conditions AS "instalment_conditions: Vec<Option<String>>",
                       instalment_due_dates AS "instalment_due_dates: Vec<Option<Date>>",
                       originals, renewed_from_id, advance_without_call, target_publics, objectives, commitment_codes, commitment_texts,
-                      indicative_end_date, authority_signatory_name, authority_signatory_capacity,
+                      targets, indicative_end_date, authority_signatory_name, authority_signatory_capacity,
                       authority_decision_date, operator_signatory_name, operator_signatory_capacity,
                       operator_decision_date, state, authority_sign_time, authority_signed_by, operator_sign_time,
                       operator_signed_by, in_force_time, version, engaged_amount, accepted_report_id, completion_date, settle_time,
@@ -62,9 +62,9 @@ pub async fn insert(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
              authority_signatory_name, authority_signatory_capacity, authority_decision_date,
              operator_signatory_name, operator_signatory_capacity, operator_decision_date,
              state, plan_revision, paid_amount, plan_settled, revision, create_time, update_time,
-             instalment_conditions, instalment_due_dates, originals, renewed_from_id, version, engaged_amount)
+             instalment_conditions, instalment_due_dates, originals, renewed_from_id, version, engaged_amount, targets)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28, 0, 0)",
+                 'DRAFT', 0, 0, false, $22, $23, $24, $25, $26, $27, $28, 0, 0, $29)",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
         terms.programme,
@@ -92,7 +92,8 @@ pub async fn insert(tx: &mut Tx, convention: &Convention) -> Result<(), Error> {
         &terms.instalment_conditions as &[Option<&str>],
         &terms.instalment_due_dates as &[Option<Date>],
         convention.terms.originals.get(),
-        convention.renewed_from.map(|renewed| renewed.uuid())
+        convention.renewed_from.map(|renewed| renewed.uuid()),
+        &convention.terms.targets.numbers()
     )
     .execute(tx.conn())
     .await;
@@ -167,7 +168,7 @@ pub async fn update_terms(tx: &mut Tx, convention: &Convention) -> Result<(), Er
              authority_signatory_name = $16, authority_signatory_capacity = $17, authority_decision_date = $18,
              operator_signatory_name = $19, operator_signatory_capacity = $20, operator_decision_date = $21,
              revision = $22, update_time = $23, instalment_conditions = $24, instalment_due_dates = $25,
-             originals = $26
+             originals = $26, targets = $27
          WHERE operator_id = $1 AND convention_id = $2 AND state = 'DRAFT'",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -194,7 +195,8 @@ pub async fn update_terms(tx: &mut Tx, convention: &Convention) -> Result<(), Er
         convention.update_time,
         &terms.instalment_conditions as &[Option<&str>],
         &terms.instalment_due_dates as &[Option<Date>],
-        convention.terms.originals.get()
+        convention.terms.originals.get(),
+        &convention.terms.targets.numbers()
     )
     .execute(tx.conn())
     .await?;
@@ -208,7 +210,7 @@ pub async fn update_amended_terms(tx: &mut Tx, convention: &Convention) -> Resul
         "UPDATE convention
          SET title = $3, grant_amount = $4, instalment_kinds = $5, instalment_shares = $6, instalment_conditions = $7,
              instalment_due_dates = $8, advance_without_call = $9, target_publics = $10, objectives = $11,
-             commitment_codes = $12, commitment_texts = $13, indicative_end_date = $14
+             commitment_codes = $12, commitment_texts = $13, indicative_end_date = $14, targets = $15
          WHERE operator_id = $1 AND convention_id = $2 AND state IN ('IN_FORCE', 'COMPLETED')",
         convention.name.operator.uuid(),
         convention.name.convention.uuid(),
@@ -223,7 +225,8 @@ pub async fn update_amended_terms(tx: &mut Tx, convention: &Convention) -> Resul
         &convention.terms.objectives,
         &terms.commitment_codes as &[&str],
         &terms.commitment_texts as &[&str],
-        convention.terms.indicative_end
+        convention.terms.indicative_end,
+        &convention.terms.targets.numbers()
     )
     .execute(tx.conn())
     .await?;

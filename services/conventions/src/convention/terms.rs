@@ -3,7 +3,10 @@
 use nonrecours_kernel::{BudgetYear, FrameworkConventionName, Invalid, Money, Rate};
 use time::Date;
 
-use super::party::{ByParty, Party};
+use super::{
+    party::{ByParty, Party},
+    targets::Targets,
+};
 use crate::refusal::Refusal;
 
 /// What the parties agree on.
@@ -29,6 +32,8 @@ pub struct Terms {
     pub objectives: Vec<String>,
     /// Commitments of the operator (art. 4).
     pub commitments: Vec<Commitment>,
+    /// What the operator is to achieve.
+    pub targets: Targets,
     /// Latest end of the actions, indicative (art. 5).
     pub indicative_end: Date,
     /// Who signs for each party.
@@ -296,6 +301,7 @@ impl Terms {
         self.target_publics == other.target_publics
             && self.objectives == other.objectives
             && self.commitments == other.commitments
+            && self.targets == other.targets
             && self.indicative_end == other.indicative_end
     }
 }
@@ -339,6 +345,8 @@ pub struct Changes {
     pub objectives: Option<Vec<String>>,
     /// New commitments.
     pub commitments: Option<Vec<Commitment>>,
+    /// New targets.
+    pub targets: Option<Targets>,
     /// New indicative end.
     pub indicative_end: Option<Date>,
     /// New signatories.
@@ -359,6 +367,7 @@ impl Changes {
             target_publics: self.target_publics?,
             objectives: self.objectives?,
             commitments: self.commitments?,
+            targets: self.targets?,
             indicative_end: self.indicative_end?,
             signatories: self.signatories?,
         })
@@ -381,6 +390,7 @@ impl Changes {
             target_publics: self.target_publics.unwrap_or(terms.target_publics),
             objectives: self.objectives.unwrap_or(terms.objectives),
             commitments: self.commitments.unwrap_or(terms.commitments),
+            targets: self.targets.unwrap_or(terms.targets),
             indicative_end: self.indicative_end.unwrap_or(terms.indicative_end),
             signatories: self.signatories.unwrap_or(terms.signatories),
         }

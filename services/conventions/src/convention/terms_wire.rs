@@ -10,13 +10,14 @@ use time::Date;
 
 use super::{
     party::{ByParty, Party},
+    targets::Targets,
     terms::{Changes, Commitment, InstalmentKind, Instalments, Originals, Signatory},
     wire::{party, to_party},
 };
 use crate::text::{duplicate, in_future, positive, required, text};
 
 /// Fields of a convention that a request gives.
-pub const INPUT_FIELDS: [&str; 12] = [
+pub const INPUT_FIELDS: [&str; 13] = [
     "framework_convention",
     "title",
     "budget_year",
@@ -27,6 +28,7 @@ pub const INPUT_FIELDS: [&str; 12] = [
     "target_publics",
     "objectives",
     "commitments",
+    "targets",
     "indicative_end_date",
     "signatories",
 ];
@@ -77,6 +79,10 @@ pub fn changes(
     }
     if touches("commitments") {
         changes.commitments = commitments(check, RESOURCE, &given.commitments);
+    }
+    if touches("targets") {
+        let given = given.targets.unwrap_or_default();
+        changes.targets = targets(check, RESOURCE, &given);
     }
     if touches("indicative_end_date") {
         let day = date(given.indicative_end_date.as_ref());
@@ -201,6 +207,16 @@ pub fn commitments(
     commitments.into_iter().collect()
 }
 
+/// Reads the targets.
+pub fn targets(check: &mut Check, resource: &str, given: &wire::Targets) -> Option<Targets> {
+    let targets = Targets::new(
+        given.persons_spotted,
+        given.persons_supported,
+        given.entitlements_opened,
+    );
+    check.take(&format!("{resource}.targets"), targets)
+}
+
 /// Reads the signatories: one a party at most.
 pub fn signatories(
     check: &mut Check,
@@ -271,6 +287,21 @@ pub fn to_commitment_terms(commitments: &[Commitment]) -> Vec<wire::CommitmentTe
             text: commitment.text.clone(),
         })
         .collect()
+}
+
+/// The targets as answers show them.
+pub fn to_targets(targets: &Targets) -> wire::Targets {
+    let [persons_spotted, persons_supported, entitlements_opened] = targets.numbers();
+    wire::Targets {
+        persons_spotted,
+        persons_supported,
+        entitlements_opened,
+    }
+}
+
+/// The targets as answers show them, where there are any.
+pub fn to_any_targets(targets: &Targets) -> Option<wire::Targets> {
+    (!targets.is_empty()).then(|| to_targets(targets))
 }
 
 /// The signatories named, as answers show them.

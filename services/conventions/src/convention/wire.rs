@@ -14,7 +14,7 @@ use super::{
     party::Party,
     signing::signing_blockers,
     store,
-    terms_wire::{to_commitment_terms, to_instalment_terms, to_signatories},
+    terms_wire::{to_any_targets, to_commitment_terms, to_instalment_terms, to_signatories},
     territory,
 };
 use crate::{budget, error::Error, text::required, version::wire::to_signature};
@@ -117,6 +117,7 @@ fn message(convention: &Convention, blockers: &[Blocker]) -> wire::Convention {
         target_publics: terms.target_publics.clone(),
         objectives: terms.objectives.clone(),
         commitments: to_commitment_terms(&terms.commitments),
+        targets: to_any_targets(&terms.targets),
         indicative_end_date: Some(to_date(terms.indicative_end)),
         signatories: to_signatories(&terms.signatories),
         state: to_state(&convention.state).into(),

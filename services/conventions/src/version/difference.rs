@@ -2,7 +2,10 @@
 
 use nonrecours_kernel::{Money, catalogue, long_french_date, money_in_words};
 
-use crate::convention::terms::{InstalmentKind, Terms};
+use crate::convention::{
+    targets::Target,
+    terms::{InstalmentKind, Terms},
+};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub fn between(before: &Terms, after: &Terms) -> Vec<Difference> {
     objectives(before, after, &mut found);
     money(before, after, &mut found);
     commitments(before, after, &mut found);
+    targets(before, after, &mut found);
     if before.indicative_end != after.indicative_end {
         let (before, after) = (
             long_french_date(before.indicative_end),
@@ -262,6 +266,29 @@ fn commitments(before: &Terms, after: &Terms, found: &mut Vec<Difference>) {
             codes(before),
             codes(after),
         ));
+    }
+}
+
+fn targets(before: &Terms, after: &Terms, found: &mut Vec<Difference>) {
+    for (held, kept) in before.targets.each().iter().zip(&after.targets.each()) {
+        let said = |target: &Target| match target.number {
+            0 => String::new(),
+            _ => target.in_words(),
+        };
+        let (old, new) = (said(held), said(kept));
+        let sentence = match (held.number, kept.number) {
+            (held, kept) if held == kept => continue,
+            (0, _) => format!("Un objectif chiffré s'ajoute : {new}."),
+            (_, 0) => format!("L'objectif chiffré de {old} est retiré."),
+            _ => format!("L'objectif chiffré passe de {old} à {new}."),
+        };
+        found.push(Difference {
+            field: format!("targets.{}", kept.field),
+            before: old,
+            after: new,
+            label: kept.label,
+            sentence,
+        });
     }
 }
 

@@ -75,7 +75,7 @@ macro_rules! rows {
                       instalment_conditions AS "instalment_conditions: Vec<Option<String>>",
                       instalment_due_dates AS "instalment_due_dates: Vec<Option<Date>>",
                       advance_without_call, originals, target_publics, objectives, commitment_codes, commitment_texts,
-                      indicative_end_date, authority_signatory_name AS "authority_signatory_name?",
+                      targets, indicative_end_date, authority_signatory_name AS "authority_signatory_name?",
                       authority_signatory_capacity AS "authority_signatory_capacity?",
                       authority_decision_date AS "authority_decision_date?",
                       operator_signatory_name AS "operator_signatory_name?",
@@ -116,7 +116,7 @@ pub async fn insert(
          SELECT operator_id, convention_id, version, $3, programme_id, framework_convention_id, title, budget_year,
                 grant_amount, instalment_kinds, instalment_shares, instalment_conditions, instalment_due_dates,
                 advance_without_call, originals, target_publics, objectives, commitment_codes, commitment_texts,
-                indicative_end_date, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
+                indicative_end_date, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, targets
          FROM convention
          WHERE operator_id = $1 AND convention_id = $2",
         convention.name.operator.uuid(),

@@ -15,7 +15,7 @@ use crate::convention::{
     domain::Signature,
     party::{ByParty, Party},
     terms::{Signatory, Terms},
-    terms_wire::{to_commitment_terms, to_instalment_terms, to_signatories},
+    terms_wire::{to_any_targets, to_commitment_terms, to_instalment_terms, to_signatories},
     wire::to_party,
 };
 
@@ -46,6 +46,7 @@ pub fn message(before: Option<&Version>, version: &Version) -> wire::ConventionV
         target_publics: terms.target_publics.clone(),
         objectives: terms.objectives.clone(),
         commitments: to_commitment_terms(&terms.commitments),
+        targets: to_any_targets(&terms.targets),
         indicative_end_date: Some(to_date(terms.indicative_end)),
         signatories: to_signatories(&terms.signatories),
         signatures: Party::ALL

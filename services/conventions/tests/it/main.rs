@@ -50,6 +50,7 @@ mod schema;
 mod signing;
 mod split;
 mod state_funding;
+mod targets;
 mod territory;
 mod transmission;
 mod version;

@@ -190,4 +190,13 @@ async fn what_is_in_force_has_its_first_version_and_the_envelope_is_released() {
         .await
         .unwrap();
     assert_eq!(held, engaged);
+    // Nothing was to be achieved in figures.
+    for table in ["convention", "convention_version"] {
+        let targets: Vec<Vec<i32>> =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT targets FROM {table}")))
+                .fetch_all(&owner)
+                .await
+                .unwrap();
+        assert!(targets.len() >= 5 && targets.iter().all(|it| *it == [0, 0, 0]));
+    }
 }

@@ -11,3 +11,4 @@ pub mod store;
 pub mod sums;
 pub mod table;
 mod table_store;
+mod targets;

@@ -18,6 +18,7 @@ use super::{
     sums::{Months, add},
     table::{Audience, Breakdown, Grain, Row, Told, series},
     table_store as store,
+    targets::Aims,
 };
 use crate::{convention, error::Error, record::damage, session::domain::Channel};
 
@@ -59,15 +60,20 @@ pub async fn answer(
     let (breakdown, grain, audience) = check.finish(|| Some((breakdown??, grain??, audience?)))?;
 
     let mut tx = db.read(&scope).await?;
+    let aims = match grain {
+        Grain::Year => Aims::read(&mut tx, breakdown, request.year).await?,
+        Grain::Month | Grain::Quarter => Aims::default(),
+    };
     if let Some(operator) = own {
         let rows = store::current(&mut tx, operator, breakdown, request.year).await?;
         drop(tx);
-        let rows = named(breakdown, Some(operator), rows)?;
+        let mut rows = named(breakdown, Some(operator), rows)?;
+        aims.complete(&mut rows);
         let told = Told::all(breakdown, rows.len());
         return Ok(QueryIndicatorsResponse {
             audience: 0,
             released_quarters: 0,
-            rows: wire(&rows, &told, grain, 0),
+            rows: wire(&rows, &told, grain, 0, &aims),
         });
     }
     let closed = store::released_quarters(&mut tx, request.year).await?;
@@ -95,7 +101,7 @@ pub async fn answer(
     Ok(QueryIndicatorsResponse {
         audience: audience.to_wire(),
         released_quarters: i32::try_from(closed).unwrap_or_default(),
-        rows: wire(&decided.rows, &decided.told, grain, threshold),
+        rows: wire(&decided.rows, &decided.told, grain, threshold, &aims),
     })
 }
 
@@ -183,7 +189,7 @@ fn not_served() -> Invalid {
     )
 }
 
-fn wire(rows: &[Row], told: &Told, grain: Grain, threshold: i32) -> Vec<IndicatorRow> {
+fn wire(rows: &[Row], told: &Told, grain: Grain, threshold: i32, aims: &Aims) -> Vec<IndicatorRow> {
     let mut answer = Vec::new();
     for (place, row) in rows.iter().enumerate() {
         let figures = Measure::ALL.map(|measure| series(measure, &row.months));
@@ -204,6 +210,7 @@ fn wire(rows: &[Row], told: &Told, grain: Grain, threshold: i32) -> Vec<Indicato
                 }
             }
             mean(&mut wire, &row.months, period);
+            aims.put(&mut wire);
             answer.push(wire);
         }
     }

@@ -1,8 +1,9 @@
 //! Indicators on the wire.
 
 use nonrecours_contracts::followup::{
-    Figures as WireFigures, GetIndicatorsRequest, Indicators as WireIndicators, PublicFigures,
-    QueryIndicatorsRequest, QueryIndicatorsResponse, RightFigures as WireRightFigures,
+    Count, Figures as WireFigures, GetIndicatorsRequest, Indicators as WireIndicators,
+    PublicFigures, QueryIndicatorsRequest, QueryIndicatorsResponse,
+    RightFigures as WireRightFigures, count,
     indicator_service_server::{IndicatorService, IndicatorServiceServer},
 };
 use nonrecours_kernel::ConventionName;
@@ -14,6 +15,7 @@ use super::{
     cache::Cache,
     domain::{Figures, Indicators, RightFigures},
     query, store,
+    targets::Aim,
 };
 use crate::{convention, error::Error};
 
@@ -42,7 +44,15 @@ impl IndicatorReads {
             return Err(Failure::not_found(name).into());
         }
         let indicators = store::count(&mut tx, &name).await?;
-        Ok(wire(&name, indicators))
+        let terms = convention::store::terms(&mut tx, &name).await?;
+        let opened = Count {
+            figure: Some(count::Figure::Value(indicators.total.entitlements_opened)),
+        };
+        let signed = terms.filter(|terms| terms.signed);
+        Ok(WireIndicators {
+            targets: signed.map(|terms| Aim::of(&terms).wire(Some(&opened))),
+            ..wire(&name, indicators)
+        })
     }
 
     async fn query(
@@ -90,6 +100,7 @@ fn wire(name: &ConventionName, indicators: Indicators) -> WireIndicators {
             .collect(),
         sessions_held: indicators.sessions.held,
         persons_met: indicators.sessions.persons_met,
+        targets: None,
     }
 }
 

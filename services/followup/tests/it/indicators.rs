@@ -212,6 +212,7 @@ async fn figures_are_those_counted_by_hand() {
             ],
             sessions_held: 3,
             persons_met: 13,
+            targets: None,
         }
     );
 }

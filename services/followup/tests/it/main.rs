@@ -32,3 +32,4 @@ mod stream;
 mod subject_requests;
 mod support;
 mod tables;
+mod targets;

@@ -2,12 +2,19 @@
 
 use std::borrow::Cow;
 
-use nonrecours_followup::MIGRATOR;
+use nonrecours_followup::{
+    MIGRATOR,
+    convention::{Convention, Terms, store},
+};
+use nonrecours_kernel::{Money, Scope};
 use nonrecours_testkit::{TestDb, clock};
 use sqlx::{AssertSqlSafe, migrate::Migrator};
 
 /// A person with a right opened and renewable, as the first schema held them.
 const DATA: &str = "
+INSERT INTO convention VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000003', 4, true,
+    '2025-10-07');
+INSERT INTO feed_cursor VALUES ('conventions', '1:2:3', '2025-10-07');
 INSERT INTO beneficiary VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002',
     '00000000-0000-0000-0000-000000000003', 'B1', '{SENIOR}', '62263', NULL, 'IN_SUPPORT', NULL, '2025-10-01', 0, 1,
     '2025-10-07', '2025-10-07');
@@ -76,6 +83,36 @@ async fn what_the_first_schema_holds_keeps_its_meaning() {
     .await
     .unwrap();
     assert_eq!(alone, 1);
+    // What was told of the convention is told again, and fills in what was not kept; the same once more changes nothing.
+    let cursor: String = sqlx::query_scalar("SELECT cursor FROM feed_cursor")
+        .fetch_one(&owner)
+        .await
+        .unwrap();
+    assert_eq!(cursor, "");
+    let opened = db.db(clock()).await;
+    for (due, kept) in [(1_150_000, "11500.00"), (1_200_000, "11500.00")] {
+        let told = Convention {
+            name: "operators/00000000-0000-0000-0000-000000000001/conventions/00000000-0000-0000-0000-000000000003"
+                .parse()
+                .unwrap(),
+            revision: 4,
+            in_force: true,
+            terms: Terms {
+                signed: true,
+                budget_year: 2025,
+                due: Money::from_cents(due),
+                targets: [120, 60, 45],
+            },
+        };
+        let mut tx = opened.begin(&Scope::of_service("followup")).await.unwrap();
+        store::learn(&mut tx, &told).await.unwrap();
+        tx.commit().await.unwrap();
+        let due: String = sqlx::query_scalar("SELECT due_amount::text FROM convention")
+            .fetch_one(&owner)
+            .await
+            .unwrap();
+        assert_eq!(due, kept);
+    }
     // The new rule holds for what comes.
     let early = "UPDATE entitlement SET start_date = '2026-01-02'";
     let refused = sqlx::query(early).execute(&owner).await.unwrap_err();

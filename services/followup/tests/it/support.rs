@@ -14,7 +14,7 @@ use nonrecours_contracts::{
 };
 use nonrecours_followup::{
     Config, MIGRATOR, SERVICE,
-    convention::{Convention, store},
+    convention::{Convention, Terms, store},
     journal::keep::DEFAULT_RETENTION_MONTHS,
     serve,
     vault::Vault,
@@ -119,6 +119,7 @@ impl Suite {
             name,
             revision,
             in_force,
+            terms: Terms::default(),
         };
         store::learn(&mut tx, &convention).await.unwrap();
         tx.commit().await.unwrap();

@@ -89,7 +89,12 @@ pub async fn draw(tx: &mut Tx, frame: &Frame) -> Result<String, Error> {
         acts: acts_seen(&acts),
         signatories: Signatories::of(&terms.signatories, |party| signed(convention, party)),
         publics: terms.target_publics.iter().map(|it| label(it)).collect(),
-        objectives: terms.objectives.clone(),
+        objectives: terms
+            .objectives
+            .iter()
+            .cloned()
+            .chain(terms.targets.as_objective())
+            .collect(),
         commitments: terms
             .commitments
             .iter()
