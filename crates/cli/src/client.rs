@@ -43,6 +43,7 @@ use nonrecours_contracts::{
         subject_request_service_client::SubjectRequestServiceClient,
     },
     payments::{
+        bank_account_service_client::BankAccountServiceClient,
         budget_year_service_client::BudgetYearServiceClient,
         explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
@@ -159,6 +160,7 @@ clients! {
     accesses: AccessServiceClient on followup;
     subject_requests: SubjectRequestServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
+    bank_accounts: BankAccountServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;
     ledger: LedgerServiceClient on payments;

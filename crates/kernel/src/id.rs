@@ -258,6 +258,8 @@ kinds! {
     RenewalAlert => RenewalAlertId,
     /// Kind of the erasure of a person (effacement).
     Erasure => ErasureId,
+    /// Kind of a bank account of an operator (RIB).
+    BankAccount => BankAccountId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
     /// Kind of a slip of orders (bordereau de mandats).
