@@ -164,7 +164,7 @@ fn nested_messages_of_requests_are_looked_into() {
         "nonrecours.conventions.v1.InstalmentTerm",
         "nonrecours.followup.v1.PushBatch",
         "nonrecours.followup.v1.SessionContent",
-        "nonrecours.payments.v1.BankAccount",
+        "nonrecours.payments.v1.AccountDetails",
     ] {
         assert!(messages.contains_key(name), "{name}");
     }

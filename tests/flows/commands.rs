@@ -3,10 +3,13 @@
 use std::{io::Write as _, sync::Arc};
 
 use nonrecours_cli::{
+    attachments,
     everyday::{
+        accounts::{self, Accounts},
         budgets::{self, Budgets},
         commitments::{self, Commitments},
         controls::{self, Controls, Measure, Outcome},
+        funds::{self, Funds},
         life,
         notices::{self, Giver, Ground, Notices},
         reports::{self, Reports},
@@ -292,5 +295,107 @@ async fn a_convention_is_controlled_reported_on_and_put_on_notice_from_the_comma
     };
     let refused = reports::run(&state, accounts).await.unwrap_err();
     assert!(refused.to_string().contains("aucun budget"), "{refused}");
+    suite.stop().await.unwrap();
+}
+
+/// Asks until the files that were brought are known to `payments`.
+async fn once_known<F: Future<Output = anyhow::Result<String>>>(ask: impl Fn() -> F) -> String {
+    for _ in 0..KNOWN_ATTEMPTS {
+        match ask().await {
+            Err(refused) if refused.to_string().contains("(NOT_FOUND)") => {
+                tokio::time::sleep(KNOWN_PAUSE).await;
+            }
+            answered => return answered.unwrap(),
+        }
+    }
+    panic!("the files do not come");
+}
+
+/// How often it is looked whether a file is known, and how long between.
+const KNOWN_ATTEMPTS: usize = 600;
+const KNOWN_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn funds_are_called_with_their_papers_from_the_command_line() {
+    let (suite, cast, state) = running().await;
+    let convention = state.convention.clone();
+    let (operator, _) = convention.split_once("/conventions/").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for name in ["act", "convention", "call", "rib"] {
+        let path = folder.path().join(format!("{name}.pdf"));
+        std::fs::write(&path, format!("%PDF-1.7\n% {name}\n")).unwrap();
+        let kind = attachments::Kind::Other;
+        let brought = attachments::upload(&state, &path, &convention, kind).await;
+        files.push(format!("{name}={}", brought.unwrap().name));
+    }
+    let rib = files.pop().unwrap().replace("rib=", "");
+    let enter = |iban: &str, holder: &str| Accounts::Enter {
+        operator: operator.to_owned(),
+        iban: iban.to_owned(),
+        bic: "BDFEFRPPCCT".to_owned(),
+        holder: holder.to_owned(),
+        rib: rib.clone(),
+    };
+    let iban = "FR90 3000 1001 52D6 2000 0000 041";
+    let entered = once_known(|| accounts::run(&state, enter(iban, "Mme Martin"))).await;
+    assert!(entered.contains("à approuver"), "{entered}");
+    assert!(entered.contains("attention"), "{entered}");
+    let account = named(&entered, "bankAccounts");
+
+    let instalments = nonrecours_contracts::payments::ListInstalmentsRequest {
+        parent: convention.clone(),
+        ..Default::default()
+    };
+    let mut client = cast.officer().unwrap().instalments();
+    let instalments = client.list_instalments(instalments).await.unwrap();
+    let advance = instalments.into_inner().instalments[0].name.clone();
+    let documents = |given: &[String]| given.iter().map(|one| one.parse().unwrap()).collect();
+    let call = Funds::Call {
+        instalment: advance.clone(),
+        reference: "AF-1".to_owned(),
+        account: account.clone(),
+        documents: documents(&files[..2]),
+    };
+    let called = once_known(|| funds::run(&state, call.clone())).await;
+    for expected in ["3 pièce(s)", "l'appel de fonds écrit", "n'est pas approuvé"] {
+        assert!(called.contains(expected), "{called}");
+    }
+    let approve = |name: &str| Accounts::Approve {
+        name: name.to_owned(),
+    };
+    let approved = accounts::run(&state, approve(&account)).await.unwrap();
+    assert!(approved.contains("approuvé par"), "{approved}");
+    let join = Funds::Join {
+        instalment: advance.clone(),
+        documents: documents(&files[2..]),
+    };
+    let joined = funds::run(&state, join).await.unwrap();
+    assert!(!joined.contains('•'), "{joined}");
+
+    // Another RIB: the first account is superseded, and the payment redirected.
+    let other = accounts::run(&state, enter(iban, "Commune de Dainville")).await;
+    let other = named(&other.unwrap(), "bankAccounts");
+    accounts::run(&state, approve(&other)).await.unwrap();
+    let redirect = Funds::Redirect {
+        instalment: advance,
+        account: other.clone(),
+    };
+    let redirected = funds::run(&state, redirect).await.unwrap();
+    assert!(redirected.contains("Commune de Dainville"), "{redirected}");
+    let revoke = Accounts::Revoke {
+        name: other,
+        reason: "Compte clos.".to_owned(),
+    };
+    let revoked = accounts::run(&state, revoke).await.unwrap();
+    assert!(revoked.contains("révoqué : Compte clos."), "{revoked}");
+    let list = Accounts::List {
+        operator: operator.to_owned(),
+    };
+    let listed = accounts::run(&state, list).await.unwrap();
+    assert!(
+        listed.contains("remplacé") && listed.contains("révoqué"),
+        "{listed}"
+    );
     suite.stop().await.unwrap();
 }

@@ -123,6 +123,9 @@ pub fn naming(method: &MethodDescriptor, operator: &str) -> Option<DynamicMessag
     Some(message)
 }
 
+/// What the names of rpcs begin with that name the parent of what they are about.
+const PARENTS: [&str; 3] = ["List", "Create", "Enter"];
+
 fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
     const ID: &str = "01980000-0000-7000-8000-0000000000aa";
     let convention = format!("{operator}/conventions/{ID}");
@@ -181,9 +184,7 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
         // The list of a singleton is that of the operator's conventions.
         name if name.starts_with("List") && own.len() % 2 == 1 => own.get(..2)?,
         // A parent is the name without the last pair.
-        name if name.starts_with("List") || name.starts_with("Create") => {
-            own.get(..own.len() - 2)?
-        }
+        name if PARENTS.iter().any(|verb| name.starts_with(verb)) => own.get(..own.len() - 2)?,
         _ => own.as_slice(),
     };
     if segments.is_empty() {

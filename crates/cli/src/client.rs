@@ -46,6 +46,7 @@ use nonrecours_contracts::{
         subject_request_service_client::SubjectRequestServiceClient,
     },
     payments::{
+        bank_account_service_client::BankAccountServiceClient,
         budget_year_service_client::BudgetYearServiceClient,
         explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
@@ -165,6 +166,7 @@ clients! {
     legal_holds: LegalHoldServiceClient on followup;
     retention: RetentionServiceClient on followup;
     payment_plans: PaymentPlanServiceClient on payments;
+    bank_accounts: BankAccountServiceClient on payments;
     instalments: InstalmentServiceClient on payments;
     explanations: ExplanationServiceClient on payments;
     ledger: LedgerServiceClient on payments;

@@ -24,7 +24,7 @@ pub struct Example {
     /// The authorising acts, without the publication that the document leaves blank.
     pub acts: Vec<conventions::Act>,
     /// The commune's RIB.
-    pub bank_account: payments::BankAccount,
+    pub bank_account: payments::AccountDetails,
     /// Follow-up records of its software.
     pub records: Vec<followup::Record>,
 }

@@ -3,6 +3,7 @@
 mod actors;
 mod convening;
 mod following_up;
+mod papers;
 mod paying;
 mod report;
 mod story;

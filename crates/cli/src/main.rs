@@ -8,9 +8,11 @@ use nonrecours_cli::{
     check::{self, CheckedKind},
     demo, documents,
     everyday::{
+        accounts::{self, Accounts},
         budgets::{self, Budgets},
         commitments::{self, Commitments},
         controls::{self, Controls},
+        funds::{self, Funds},
         notices::{self, Notices},
         recoveries::{self, Recoveries},
         reports::{self, Reports},
@@ -89,6 +91,12 @@ enum Command {
     /// Inspect, hear and decide (art. 8).
     #[command(subcommand)]
     Control(Controls),
+    /// Enter, look at and approve the bank accounts of operators.
+    #[command(subcommand)]
+    Account(Accounts),
+    /// Call funds with their supporting documents, and say where they are paid (art. 6).
+    #[command(subcommand)]
+    Funds(Funds),
     /// Claim back what was paid and not due, and follow the claim (titres de recette).
     #[command(subcommand)]
     Recoveries(Recoveries),
@@ -332,6 +340,17 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
                 "{}",
                 controls::run(&State::read(&cli.state)?, command).await?
             );
+            Ok(())
+        }
+        Command::Account(command) => {
+            println!(
+                "{}",
+                accounts::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::Funds(command) => {
+            println!("{}", funds::run(&State::read(&cli.state)?, command).await?);
             Ok(())
         }
         Command::Recoveries(command) => {

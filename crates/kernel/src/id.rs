@@ -264,6 +264,8 @@ kinds! {
     BeneficiaryMerge => BeneficiaryMergeId,
     /// Kind of a notice before an erasure (préavis d'effacement).
     RetentionNotice => RetentionNoticeId,
+    /// Kind of a bank account of an operator (RIB).
+    BankAccount => BankAccountId,
     /// Kind of a line of the ledger (écriture).
     LedgerEntry => LedgerEntryId,
     /// Kind of a slip of orders (bordereau de mandats).

@@ -524,6 +524,16 @@ resource_name! {
 }
 
 resource_name! {
+    /// A bank account of an operator.
+    BankAccountName = "operators/{operator}/bankAccounts/{bank_account}" {
+        operator: Operator in "operators",
+        bank_account: BankAccount in "bankAccounts"
+    }
+    parent OperatorName { operator }
+    has operator: Operator
+}
+
+resource_name! {
     /// A slip of payment orders of a programme.
     SlipName = "programmes/{programme}/slips/{slip}" {
         programme: Programme in "programmes",

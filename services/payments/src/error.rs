@@ -5,7 +5,7 @@ use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tonic::{Code, Status};
 
-use crate::{instalment::Refusal, payment_plan::Mismatch};
+use crate::{bank_account, instalment::Refusal, payment_plan::Mismatch};
 
 /// Domain of the reasons of this service.
 pub const DOMAIN: &str = "payments.nonrecours";
@@ -19,6 +19,8 @@ pub enum Error {
     Store(pg::Error),
     /// The instalment does not allow it.
     Refused(Refusal),
+    /// The bank account does not allow it.
+    Account(bank_account::Refusal),
     /// Our own rules exclude it.
     Mismatch(Mismatch),
 }
@@ -41,6 +43,12 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<bank_account::Refusal> for Error {
+    fn from(refusal: bank_account::Refusal) -> Self {
+        Self::Account(refusal)
+    }
+}
+
 impl From<Mismatch> for Error {
     fn from(mismatch: Mismatch) -> Self {
         Self::Mismatch(mismatch)
@@ -59,6 +67,10 @@ impl From<Error> for Failure {
             Error::Failure(failure) => failure,
             Error::Store(error) => error.into(),
             Error::Refused(refusal) => refused(refusal),
+            Error::Account(refusal) => {
+                let (code, reason) = (Code::FailedPrecondition, refusal.reason());
+                Failure::new(code, DOMAIN, reason, refusal.text())
+            }
             Error::Mismatch(mismatch) => Failure::internal(&mismatch),
         }
     }
@@ -73,7 +85,9 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::BankAccountMissing | Refusal::BankAccountUnexpected => {
             Failure::invalid(vec![Violation::at("bank_account", refusal.invalid())])
         }
-        Refusal::NotPlanned(_)
+        Refusal::TooManyDocuments => Failure::new(Code::ResourceExhausted, DOMAIN, reason, text),
+        Refusal::RedirectionTooLate
+        | Refusal::NotPlanned(_)
         | Refusal::NotCalled(_)
         | Refusal::NotCertified(_)
         | Refusal::NotOrdered(_)

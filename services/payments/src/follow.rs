@@ -13,14 +13,15 @@ use time::OffsetDateTime;
 
 use crate::{
     error::Error,
-    instalment::{self, Instalment, Kind, Schedule},
+    instalment::{self, Instalment, Kind, Requirements, Schedule},
+    known_file::{self, FileName, KnownFile},
     payment_plan::{self, Agreement, Cause, Learned, Measures, Payee, PaymentPlan, Period},
     posting_codes::PayeeCategory,
     slip::{self, ThirdParty},
 };
 
 /// Applies the changes of `conventions`: operators become payees; a convention in force opens its plan, which later
-/// revisions complete, amend and reduce. Everything else of that feed is passed over.
+/// revisions complete, amend and reduce; files may justify payments. Everything else of that feed is passed over.
 pub struct Conventions {
     /// Ids of the instalments and of the entries of the ledger.
     pub ids: IdSource,
@@ -40,6 +41,12 @@ impl Handler for Conventions {
                 let id = payee.operator;
                 slip::store::learn_third_party(tx, id, &known, change.revision).await?;
             }
+        } else if type_url == wire::Attachment::type_url() {
+            let (name, file) = attachment(&snapshot(change)?)?;
+            known_file::store::learn(tx, &name, &file).await?;
+        } else if type_url == wire::Document::type_url() {
+            let (name, file) = document(&snapshot(change)?)?;
+            known_file::store::learn(tx, &name, &file).await?;
         } else if type_url == wire::Convention::type_url() {
             let convention = snapshot(change)?;
             if let Some(agreement) = agreement(&convention)? {
@@ -119,6 +126,8 @@ async fn open(tx: &mut Tx, plan: PaymentPlan, instalments: Vec<Instalment>) -> R
     }
     let schedule = Schedule {
         payee: payment_plan::store::payee(tx, plan.convention.operator).await?,
+        // Its programme is learned next: until then those of the nomenclature.
+        requirements: Requirements::default(),
         plan,
         instalments,
     };
@@ -166,7 +175,35 @@ fn third_party(operator: &wire::Operator) -> Result<Option<ThirdParty>, Failure>
         wire::OperatorCategory::Unspecified => return Ok(None),
     };
     let siret = operator.siret.parse().map_err(unreadable)?;
-    Ok(Some(ThirdParty { siret, category }))
+    Ok(Some(ThirdParty {
+        siret,
+        category,
+        address: Some(operator.address.clone()).filter(|address| !address.is_empty()),
+    }))
+}
+
+/// What the snapshot of a file that somebody brought says of it.
+fn attachment(attachment: &wire::Attachment) -> Result<(FileName, KnownFile), Failure> {
+    let name = attachment.name.parse().map_err(unreadable)?;
+    let file = KnownFile {
+        file_name: attachment.file_name.clone(),
+        digest: attachment.sha256.parse().map_err(unreadable)?,
+        withdrawn: attachment.state() == wire::AttachmentState::Withdrawn,
+    };
+    Ok((FileName::Attachment(name), file))
+}
+
+/// The same of one that the suite wrote; those are never withdrawn.
+fn document(document: &wire::Document) -> Result<(FileName, KnownFile), Failure> {
+    let name = document.name.parse().map_err(unreadable)?;
+    let kind = document.kind().as_str_name();
+    let kind = kind.trim_start_matches("DOCUMENT_KIND_").to_lowercase();
+    let file = KnownFile {
+        file_name: format!("{kind}-{}.pdf", document.version),
+        digest: document.content_sha256.parse().map_err(unreadable)?,
+        withdrawn: false,
+    };
+    Ok((FileName::Document(name), file))
 }
 
 /// The programme of a convention, which it hangs under.

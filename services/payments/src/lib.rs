@@ -3,12 +3,14 @@
 //! It follows `conventions`, which tells it what was agreed and when the actions are done, and tells in its own feed
 //! what was paid.
 
+mod bank_account;
 mod budget_year;
 mod config;
 mod error;
 mod explanation;
 mod follow;
 mod instalment;
+mod known_file;
 mod ledger_entry;
 mod measures;
 mod payment_difference;
@@ -54,6 +56,10 @@ pub async fn serve(
             .add(ChangeFeed::server(db.clone(), Readers::Everyone, shutdown))
             .add(payment_plan::rpc::PaymentPlans::server(db.clone()))
             .add(instalment::rpc::Instalments::server(
+                db.clone(),
+                ids.clone(),
+            ))
+            .add(bank_account::rpc::BankAccounts::server(
                 db.clone(),
                 ids.clone(),
             ))

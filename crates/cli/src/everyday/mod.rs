@@ -1,9 +1,11 @@
-//! Everyday steps on a running suite: commitments, budgets, reports, formal notices, controls, recoveries. Each command gives the text
-//! that it would print.
+//! Everyday steps on a running suite: commitments, budgets, reports, formal notices, controls, accounts and calls for
+//! funds, recoveries. Each command gives the text that it would print.
 
+pub mod accounts;
 pub mod budgets;
 pub mod commitments;
 pub mod controls;
+pub mod funds;
 pub mod life;
 pub mod notices;
 pub mod recoveries;

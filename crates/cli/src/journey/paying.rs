@@ -2,14 +2,14 @@
 
 use anyhow::Context as _;
 use nonrecours_contracts::payments::{
-    CallInstalmentRequest, CertifyInstalmentRequest, ConfirmInstalmentRequest, Instalment,
-    InstalmentState, OrderInstalmentRequest,
+    self, CallInstalmentRequest, CertifyInstalmentRequest, ConfirmInstalmentRequest,
+    DocumentReference, Instalment, InstalmentState, OrderInstalmentRequest,
 };
 use nonrecours_kernel::Money;
 use nonrecours_rpc::convert::money;
 use tonic::Status;
 
-use super::{Journey, Report, convening::call, refused};
+use super::{Journey, Report, convening::call, eventually, papers::known, refused};
 use crate::client::{Client, answered};
 
 impl Journey {
@@ -57,7 +57,8 @@ impl Journey {
         let mut wrong = self.example.bank_account.clone();
         wrong.iban = wrong.iban.replace("041", "042");
         let refusal = refused(
-            self.call_with(&advance, "AF-2025-01", wrong).await?,
+            self.call_with(&advance, "AF-2025-01", wrong, Vec::new())
+                .await?,
             "INVALID_REQUEST",
         )?;
         anyhow::ensure!(
@@ -65,17 +66,33 @@ impl Journey {
             "{:?}",
             refusal.fields()
         );
-        let called = self.call_instalment(&advance, "AF-2025-01").await??;
+        let papers = self.papers_of_advance().await?;
+        let approved = self.approved_account(&papers).await?;
+        let called = self
+            .call_justified(&advance, "AF-2025-01", papers.documents)
+            .await?;
+        anyhow::ensure!(called.blockers.is_empty(), "{:?}", called.blockers);
+        anyhow::ensure!(called.bank_account_name == approved.name, "the account");
         anyhow::ensure!(
             called.state() == InstalmentState::Called,
             "{:?}",
             called.state()
         );
         let account = called.bank_account.context("the account")?;
-        Ok(report.refusal(&refusal).line(format!(
-            "appel AF-2025-01, {} au nom de {}",
-            account.iban, account.holder
-        )))
+        let step = |step: Option<payments::Step>| step.map(|step| step.actor_name);
+        Ok(report
+            .refusal(&refusal)
+            .line(format!(
+                "compte saisi par {}, approuvé par {}",
+                step(approved.entry).context("who entered it")?,
+                step(approved.approval).context("who approved it")?
+            ))
+            .line(format!(
+                "appel AF-2025-01, {} au nom de {}, {} pièces",
+                account.iban,
+                account.holder,
+                called.documents.len()
+            )))
     }
 
     pub(super) async fn certify_advance(&mut self, report: Report) -> anyhow::Result<Report> {
@@ -146,7 +163,9 @@ impl Journey {
 
     pub(super) async fn pay_balance(&mut self, report: Report) -> anyhow::Result<Report> {
         let balance = self.facts.balance.clone();
-        self.call_instalment(&balance, "AF-2025-02").await??;
+        let documents = self.papers_of_balance().await?;
+        self.call_justified(&balance, "AF-2025-02", documents)
+            .await?;
         certify(&self.cast.officer()?, &balance, self.request_id()).await?;
         order(
             &self.cast.authorising_officer()?,
@@ -174,15 +193,36 @@ impl Journey {
         name: &str,
         reference: &str,
     ) -> anyhow::Result<Result<Instalment, Status>> {
-        self.call_with(name, reference, self.example.bank_account.clone())
-            .await
+        self.call_with(
+            name,
+            reference,
+            self.example.bank_account.clone(),
+            Vec::new(),
+        )
+        .await
+    }
+
+    /// A call with its documents, once `payments` has learned of their files.
+    async fn call_justified(
+        &self,
+        name: &str,
+        reference: &str,
+        documents: Vec<DocumentReference>,
+    ) -> anyhow::Result<Instalment> {
+        eventually("the files are known", async || {
+            let rib = self.example.bank_account.clone();
+            let called = self.call_with(name, reference, rib, documents.clone());
+            known(called.await?)
+        })
+        .await
     }
 
     async fn call_with(
         &self,
         name: &str,
         reference: &str,
-        bank_account: nonrecours_contracts::payments::BankAccount,
+        bank_account: payments::AccountDetails,
+        documents: Vec<DocumentReference>,
     ) -> anyhow::Result<Result<Instalment, Status>> {
         let manager = self.cast.manager(self.operator()?)?;
         Ok(call!(
@@ -192,8 +232,9 @@ impl Journey {
                 name: name.to_owned(),
                 reference: reference.to_owned(),
                 bank_account: Some(bank_account.clone()),
-                etag: String::new(),
+                documents: documents.clone(),
                 request_id: self.request_id(),
+                ..CallInstalmentRequest::default()
             }
         ))
     }
@@ -218,9 +259,8 @@ async fn certify(client: &Client, name: &str, request_id: String) -> Result<Inst
         certify_instalment,
         CertifyInstalmentRequest {
             name: name.to_owned(),
-            bank_account: None,
-            etag: String::new(),
             request_id,
+            ..CertifyInstalmentRequest::default()
         }
     )
 }

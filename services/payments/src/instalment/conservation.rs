@@ -53,8 +53,10 @@ impl Played {
     fn take(&mut self, index: usize, command: Command, step: Step) -> Result<(), Refusal> {
         let (now, actor) = (step.time, step.actor.clone());
         let schedule = &mut self.schedule;
-        let next = schedule.take(&schedule.instalments[index], command, step)?;
-        if let Some(movement) = next.movement() {
+        let before = schedule.instalments[index].clone();
+        let next = schedule.take(&before, command, step)?;
+        let reached = next.state.stage() != before.state.stage();
+        if let Some(movement) = next.movement().filter(|_| reached) {
             let id = entry_id(&self.books);
             self.books
                 .push(LedgerEntry::book(id, &next, movement, &actor, now));
@@ -385,6 +387,7 @@ impl Played {
             prop_assert!(!left || all_paid);
             prop_assert!(!left || instalment.kind != Kind::Balance || completed);
             prop_assert_eq!(instalment.state.account().is_some(), left);
+            self.justified(instalment)?;
             let certified = instalment.state.certified();
             prop_assert_eq!(
                 left && instalment.state.call().is_none(),
@@ -392,6 +395,29 @@ impl Played {
             );
             all_paid = instalment.state.paid().is_some();
         }
+        Ok(())
+    }
+}
+
+impl Played {
+    /// What was certified had every document that was wanted; what was ordered, an approved account when it was.
+    fn justified(&self, instalment: &Instalment) -> Result<(), TestCaseError> {
+        let wanted = if self.schedule.is_later(instalment) {
+            &self.schedule.requirements.later
+        } else {
+            &self.schedule.requirements.first
+        };
+        let there: BTreeSet<_> = instalment.documents.iter().map(|one| one.kind).collect();
+        let certified = instalment.state.certified();
+        for kind in wanted {
+            let uncalled = *kind == DocumentKind::Call && instalment.state.call().is_none();
+            // Another account may have no RIB; the one that was certified had.
+            let excused = matches!(kind, DocumentKind::Statement | DocumentKind::Rib) || uncalled;
+            prop_assert!(certified.is_none() || excused || there.contains(kind));
+        }
+        prop_assert!(there.len() <= DocumentKind::ALL.len());
+        let planned = instalment.state == State::Planned;
+        prop_assert!(!planned || instalment.documents.is_empty());
         Ok(())
     }
 }

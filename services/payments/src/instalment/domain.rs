@@ -1,9 +1,13 @@
 //! Instalments as values: from planned to paid, by four different persons.
 
-use nonrecours_kernel::{InstalmentName, Money, Scope, paris_date};
+use nonrecours_kernel::{InstalmentName, Money, paris_date};
 use time::{Date, OffsetDateTime};
 
-use super::{BankAccount, Refusal};
+use super::{
+    Refusal,
+    document::{DocumentKind, SupportingDocument, attach},
+    state::{Call, Certified, Destination, Ordered, Paid, Stage, State, Step},
+};
 use crate::{ledger_entry::Movement, payment_plan::Cause};
 
 /// Kind of an instalment.
@@ -30,6 +34,8 @@ pub struct Instalment {
     pub amount: Money,
     /// State, with the steps made.
     pub state: State,
+    /// What justifies it.
+    pub documents: Vec<SupportingDocument>,
     /// Counts the changes from 1.
     pub revision: i64,
     /// When it was planned.
@@ -37,115 +43,6 @@ pub struct Instalment {
     /// When it last changed.
     pub update_time: OffsetDateTime,
 }
-
-/// Life of an instalment: each state carries all the steps made to reach it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Due later, or not called yet.
-    Planned,
-    /// The operator has called the funds.
-    Called {
-        /// The written call.
-        call: Call,
-        /// The account of its RIB.
-        account: BankAccount,
-    },
-    /// Service done certified, sum due settled.
-    Certified(Certified),
-    /// Payment ordered.
-    Ordered(Ordered),
-    /// Transfer confirmed.
-    Paid(Paid),
-    /// An amendment or a decision has left nothing of it; its amount counts no more.
-    Cancelled {
-        /// Which of the two.
-        cause: Cause,
-        /// When.
-        time: OffsetDateTime,
-    },
-}
-
-/// A state without what it carries, in the order of the steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// See [`State::Cancelled`]: before all steps, for none of them counts any more.
-    Cancelled,
-    /// See [`State::Planned`].
-    Planned,
-    /// See [`State::Called`].
-    Called,
-    /// See [`State::Certified`].
-    Certified,
-    /// See [`State::Ordered`].
-    Ordered,
-    /// See [`State::Paid`].
-    Paid,
-}
-
-/// A call for funds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// Who called, and when.
-    pub step: Step,
-    /// The operator's reference of its letter.
-    pub reference: String,
-}
-
-/// What is known once an instalment is certified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certified {
-    /// The call; none for an advance that needs none.
-    pub call: Option<Call>,
-    /// Account to pay to.
-    pub account: BankAccount,
-    /// Who certified, and when.
-    pub certification: Step,
-}
-
-/// What is known once its payment is ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ordered {
-    /// What was certified.
-    pub certified: Certified,
-    /// Who ordered, and when.
-    pub order: Step,
-}
-
-/// What is known once it is paid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paid {
-    /// What was ordered.
-    pub ordered: Ordered,
-    /// Who confirmed, and when.
-    pub confirmation: Step,
-    /// Day of the transfer.
-    pub transfer_date: Date,
-}
-
-/// Who did a step, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// Subject of the caller's token.
-    pub actor: String,
-    /// Name of the person.
-    pub actor_name: String,
-    /// When.
-    pub time: OffsetDateTime,
-}
-
-/// The steps that one person may make only one of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
-    /// The call for funds.
-    Call,
-    /// The certification.
-    Certification,
-    /// The order.
-    Order,
-    /// The confirmation of the transfer.
-    Confirmation,
-}
-
 /// What a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -153,13 +50,29 @@ pub enum Command {
     Call {
         /// Its reference.
         reference: String,
-        /// Its RIB.
-        account: BankAccount,
+        /// The account of its RIB.
+        account: Destination,
+        /// What comes with it.
+        documents: Vec<SupportingDocument>,
+    },
+    /// Documents come after the call.
+    Attach {
+        /// Which.
+        documents: Vec<SupportingDocument>,
+    },
+    /// It is paid elsewhere.
+    Redirect {
+        /// The account, approved.
+        account: Destination,
+        /// The RIB of that account.
+        rib: Option<SupportingDocument>,
     },
     /// The service done is certified.
     Certify {
-        /// RIB of an advance that was not called.
-        account: Option<BankAccount>,
+        /// Account of an advance that was not called.
+        account: Option<Destination>,
+        /// What comes with it.
+        documents: Vec<SupportingDocument>,
     },
     /// The payment is ordered.
     Order,
@@ -169,7 +82,6 @@ pub enum Command {
         transfer_date: Date,
     },
 }
-
 impl Kind {
     /// As people call it.
     pub fn french(self) -> &'static str {
@@ -180,101 +92,6 @@ impl Kind {
         }
     }
 }
-
-impl Step {
-    /// A step of the one who acts in this scope.
-    pub fn of(scope: &Scope, time: OffsetDateTime) -> Self {
-        Self {
-            actor: scope.actor().to_owned(),
-            actor_name: scope.actor_name().to_owned(),
-            time,
-        }
-    }
-}
-
-impl State {
-    /// Which one it is.
-    pub fn stage(&self) -> Stage {
-        match self {
-            Self::Planned => Stage::Planned,
-            Self::Called { .. } => Stage::Called,
-            Self::Certified(_) => Stage::Certified,
-            Self::Ordered(_) => Stage::Ordered,
-            Self::Paid(_) => Stage::Paid,
-            Self::Cancelled { .. } => Stage::Cancelled,
-        }
-    }
-
-    /// The call.
-    pub fn call(&self) -> Option<&Call> {
-        match self {
-            Self::Planned | Self::Cancelled { .. } => None,
-            Self::Called { call, .. } => Some(call),
-            _ => self.certified()?.call.as_ref(),
-        }
-    }
-
-    /// The account to pay to.
-    pub fn account(&self) -> Option<&BankAccount> {
-        match self {
-            Self::Planned | Self::Cancelled { .. } => None,
-            Self::Called { account, .. } => Some(account),
-            _ => self.certified().map(|certified| &certified.account),
-        }
-    }
-
-    /// What was certified.
-    pub fn certified(&self) -> Option<&Certified> {
-        match self {
-            Self::Certified(certified) => Some(certified),
-            _ => self.ordered().map(|ordered| &ordered.certified),
-        }
-    }
-
-    /// What was ordered.
-    pub fn ordered(&self) -> Option<&Ordered> {
-        match self {
-            Self::Ordered(ordered) => Some(ordered),
-            _ => self.paid().map(|paid| &paid.ordered),
-        }
-    }
-
-    /// What was paid.
-    pub fn paid(&self) -> Option<&Paid> {
-        match self {
-            Self::Paid(paid) => Some(paid),
-            _ => None,
-        }
-    }
-
-    /// The steps made, with who made them.
-    pub fn duties(&self) -> impl Iterator<Item = (Duty, &Step)> {
-        let made = [
-            (Duty::Call, self.call().map(|call| &call.step)),
-            (
-                Duty::Certification,
-                self.certified().map(|state| &state.certification),
-            ),
-            (Duty::Order, self.ordered().map(|state| &state.order)),
-            (
-                Duty::Confirmation,
-                self.paid().map(|state| &state.confirmation),
-            ),
-        ];
-        made.into_iter()
-            .filter_map(|(duty, step)| step.map(|step| (duty, step)))
-    }
-
-    /// One person makes one step at most: the law parts who orders from who pays (décret n° 2012-1246 art. 9), the suite
-    /// parts all four.
-    fn separate(&self, step: &Step) -> Result<(), Refusal> {
-        match self.duties().find(|(_, made)| made.actor == step.actor) {
-            Some((duty, _)) => Err(Refusal::SeparationOfDuties(duty)),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Instalment {
     /// A new one, PLANNED.
     pub fn plan(
@@ -290,21 +107,82 @@ impl Instalment {
             position,
             amount,
             state: State::Planned,
+            documents: Vec::new(),
             revision: 1,
             create_time: now,
             update_time: now,
         }
     }
 
-    /// PLANNED | CALLED | CERTIFIED -> PLANNED with another amount: what was called and certified was another sum.
+    /// PLANNED | CALLED | CERTIFIED -> PLANNED with another amount: what was called, justified and certified was another sum.
     pub fn replan(self, amount: Money, now: OffsetDateTime) -> Self {
         let planned = self.reach(State::Planned, now);
-        Self { amount, ..planned }
+        Self {
+            amount,
+            documents: Vec::new(),
+            ..planned
+        }
     }
 
     /// PLANNED | CALLED | CERTIFIED -> CANCELLED.
     pub fn cancel(self, cause: Cause, now: OffsetDateTime) -> Self {
-        self.reach(State::Cancelled { cause, time: now }, now)
+        let cancelled = self.reach(State::Cancelled { cause, time: now }, now);
+        Self {
+            documents: Vec::new(),
+            ..cancelled
+        }
+    }
+
+    /// The same with documents added, as long as nothing was certified on what there is.
+    pub fn justified(self, added: Vec<SupportingDocument>) -> Result<Self, Refusal> {
+        let documents = attach(self.documents, added)?;
+        Ok(Self { documents, ..self })
+    }
+
+    /// CALLED -> CALLED with more documents.
+    pub fn attach(
+        self,
+        documents: Vec<SupportingDocument>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        match self.state {
+            State::Called { .. } => {
+                let state = self.state.clone();
+                self.justified(documents).map(|one| one.reach(state, now))
+            }
+            _ => Err(Refusal::NotCalled(self.state.stage())),
+        }
+    }
+
+    /// CALLED | CERTIFIED | ORDERED, to be paid on another account: its RIB takes the place of the other's.
+    pub fn redirect(
+        self,
+        account: Destination,
+        rib: Option<SupportingDocument>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Refusal> {
+        let state = match self.state.clone() {
+            State::Called { call, .. } => State::Called { call, account },
+            State::Certified(certified) => State::Certified(Certified {
+                account,
+                ..certified
+            }),
+            State::Ordered(ordered) => State::Ordered(Ordered {
+                certified: Certified {
+                    account,
+                    ..ordered.certified
+                },
+                ..ordered
+            }),
+            State::Paid(_) => return Err(Refusal::NotOrdered(Stage::Paid)),
+            State::Planned | State::Cancelled { .. } => {
+                return Err(Refusal::NotCalled(self.state.stage()));
+            }
+        };
+        let kept = self.documents.iter();
+        let kept = kept.filter(|document| document.kind != DocumentKind::Rib);
+        let documents = attach(kept.cloned().collect(), rib.into_iter().collect())?;
+        Ok(Self { documents, ..self }.reach(state, now))
     }
 
     /// Whether the order has gone to the accountant: from then on the amount is fixed.
@@ -321,7 +199,7 @@ impl Instalment {
     pub fn call(
         self,
         reference: String,
-        account: BankAccount,
+        account: Destination,
         step: Step,
     ) -> Result<Self, Refusal> {
         match self.state {
@@ -337,7 +215,7 @@ impl Instalment {
     /// CALLED -> CERTIFIED; for an advance that needs no call, PLANNED -> CERTIFIED with its RIB.
     pub fn certify(
         self,
-        account: Option<BankAccount>,
+        account: Option<Destination>,
         advance_without_call: bool,
         step: Step,
     ) -> Result<Self, Refusal> {

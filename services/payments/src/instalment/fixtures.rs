@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use nonrecours_kernel::{
-    BudgetYear, ConventionId, ConventionName, IdSource, ManualClock, Money, OperatorId, paris_date,
+    AttachmentId, AttachmentName, BankAccountId, BudgetYear, ConventionId, ConventionName, Digest,
+    IdSource, ManualClock, Money, OperatorId, paris_date,
 };
 use time::{OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
-use super::{BankAccount, Command, Kind, Schedule, Step};
-use crate::payment_plan::{Agreement, Measures, Payee};
+use super::{
+    Command, Destination, DocumentKind, Kind, Requirements, Schedule, Source, Step,
+    SupportingDocument,
+};
+use crate::{
+    bank_account::{Details, Standing},
+    known_file::FileName,
+    payment_plan::{Agreement, Measures, Payee},
+};
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2025-10-07 09:00 UTC);
 const OPERATOR: OperatorId = OperatorId::from_uuid(Uuid::from_u128(1));
@@ -44,12 +52,42 @@ pub(crate) fn payee() -> Payee {
     }
 }
 
-pub(crate) fn account() -> BankAccount {
-    BankAccount {
+pub(crate) fn details() -> Details {
+    Details {
         iban: "FR90 3000 1001 52D6 2000 0000 041".parse().unwrap(),
         bic: "BDFEFRPPCCT".parse().unwrap(),
         holder: "COMMUNE DE DAINVILLE".to_owned(),
     }
+}
+
+/// The account of these details, approved.
+pub(crate) fn account() -> Destination {
+    Destination {
+        details: details(),
+        account: Some(BankAccountId::from_uuid(Uuid::from_u128(3))),
+        standing: Standing::Approved,
+    }
+}
+
+/// A document of this kind, the same each time.
+pub(crate) fn document(kind: DocumentKind) -> SupportingDocument {
+    let attachment = AttachmentName {
+        operator: OPERATOR,
+        convention: agreement().convention.convention,
+        attachment: AttachmentId::from_uuid(Uuid::from_u128(100 + kind as u128)),
+    };
+    SupportingDocument {
+        kind,
+        source: Source::File(FileName::Attachment(attachment)),
+        file_name: format!("{}.pdf", kind.code()),
+        digest: Digest::of(kind.code().as_bytes()),
+        withdrawn: false,
+    }
+}
+
+/// All that a payment may need.
+pub(crate) fn documents() -> Vec<SupportingDocument> {
+    DocumentKind::ALL.map(document).to_vec()
 }
 
 pub(crate) fn schedule(agreement: &Agreement) -> Schedule {
@@ -58,6 +96,7 @@ pub(crate) fn schedule(agreement: &Agreement) -> Schedule {
     Schedule {
         plan,
         payee: payee(),
+        requirements: Requirements::default(),
         instalments,
     }
 }
@@ -70,12 +109,16 @@ pub(crate) fn step(actor: &str, time: OffsetDateTime) -> Step {
     }
 }
 
-pub(crate) const CERTIFY: Command = Command::Certify { account: None };
+pub(crate) const CERTIFY: Command = Command::Certify {
+    account: None,
+    documents: Vec::new(),
+};
 
 pub(crate) fn call() -> Command {
     Command::Call {
         reference: "2025-114".to_owned(),
         account: account(),
+        documents: documents(),
     }
 }
 

@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use time::{Duration, macros::date};
 
 use super::{
-    fixtures::{CERTIFY, NOW, account, call},
+    fixtures::{CERTIFY, NOW, account, call, document, documents},
     *,
 };
 use crate::{
+    bank_account::Standing,
     payment_plan::{Agreement, Period},
     recovery::{self, Asked},
 };
@@ -62,11 +63,29 @@ fn command() -> impl Strategy<Value = Command> {
         Just(call()),
         Just(CERTIFY),
         Just(Command::Certify {
-            account: Some(account())
+            account: Some(account()),
+            documents: documents(),
         }),
+        papers(),
         Just(Command::Order),
         (0_i64..4).prop_map(|days| Command::Confirm {
             transfer_date: paris_date(NOW + Duration::days(days)),
+        }),
+    ]
+}
+
+/// Papers put in order: some of the documents, another account in any standing.
+fn papers() -> impl Strategy<Value = Command> {
+    let documents = prop::sample::subsequence(documents(), 0..=7);
+    let standing = prop::sample::select(Standing::ALL.to_vec());
+    prop_oneof![
+        documents.prop_map(|documents| Command::Attach { documents }),
+        (standing, any::<bool>()).prop_map(|(standing, rib)| Command::Redirect {
+            account: Destination {
+                standing,
+                ..account()
+            },
+            rib: rib.then(|| document(DocumentKind::Rib)),
         }),
     ]
 }

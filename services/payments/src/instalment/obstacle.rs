@@ -1,8 +1,8 @@
 //! The next step of an instalment, and what stands in its way: what, by which rule, and who can lift it.
 
-use nonrecours_kernel::{Blocker, BudgetYear, ConventionName, Money, Role, Text};
+use nonrecours_kernel::{BankAccountName, Blocker, BudgetYear, ConventionName, Money, Role, Text};
 
-use super::{Instalment, Kind, Stage};
+use super::{DocumentKind, Instalment, Kind, Stage};
 use crate::payment_plan::{Cause, PaymentPlan};
 
 /// The step that an instalment waits for.
@@ -38,6 +38,12 @@ pub enum Obstacle<'a> {
     Cancelled(Cause),
     /// The last day of orders on its budget year has passed.
     YearClosed(BudgetYear),
+    /// Something that justifies it is missing.
+    DocumentMissing(&'a Instalment, DocumentKind),
+    /// Nobody but who entered its account has looked at that.
+    AccountNotApproved(&'a Instalment),
+    /// Its account was superseded or revoked since the call.
+    AccountChanged(&'a Instalment),
 }
 
 impl Next {
@@ -182,6 +188,32 @@ impl Obstacle<'_> {
                     "La décision qui réduit la subvention (art. 8) n'a rien laissé à cette échéance.",
                 ),
             ),
+            Self::DocumentMissing(instalment, kind) => {
+                let (en, fr) = kind.called();
+                Blocker::new(
+                    "DOCUMENT_MISSING",
+                    instalment.name.to_string(),
+                    format!("A supporting document is missing: {en}."),
+                    format!(
+                        "Il manque une pièce justificative : {fr}. Déposez le fichier sous la convention, puis joignez-le à \
+                         l'échéance."
+                    ),
+                )
+            }
+            Self::AccountNotApproved(instalment) => Blocker::new(
+                "ACCOUNT_NOT_APPROVED",
+                account(instalment),
+                "The account is not approved: another person than who entered it looks at its RIB and approves it.",
+                "Le compte à payer n'est pas approuvé : une autre personne que celle qui l'a saisi vérifie le RIB et \
+                 l'approuve.",
+            ),
+            Self::AccountChanged(instalment) => Blocker::new(
+                "ACCOUNT_CHANGED",
+                account(instalment),
+                "The account was superseded or revoked since the call: say to which approved account it is paid.",
+                "Le compte a été remplacé ou révoqué depuis l'appel de fonds : l'opérateur, ou le chargé de programme, \
+                 indique le compte approuvé à payer.",
+            ),
         }
     }
 
@@ -196,7 +228,18 @@ impl Obstacle<'_> {
             Self::EarlierUnpaid(..) => "convention, art. 6",
             Self::Cancelled(Cause::Amendment) => "avenant à la convention",
             Self::YearClosed(_) => "CGCT, art. L. 1612-11",
+            Self::DocumentMissing(..) => "CGCT, art. D. 1617-19 et annexe I (décret n° 2016-33)",
+            Self::AccountNotApproved(_) => "décret n° 2012-1246, art. 9",
+            Self::AccountChanged(_) => "convention, art. 6 ; décret n° 2012-1246, art. 20",
         }
+    }
+
+    /// Whether it is about papers alone: the sum is due all the same.
+    pub const fn is_formal(&self) -> bool {
+        matches!(
+            self,
+            Self::DocumentMissing(..) | Self::AccountNotApproved(_) | Self::AccountChanged(_)
+        )
     }
 
     /// Who has a part in lifting it; nobody: it is there to stay.
@@ -207,7 +250,25 @@ impl Obstacle<'_> {
             }
             Self::ActionsNotCompleted => vec![Role::OperatorManager, Role::ProgrammeOfficer],
             Self::EarlierUnpaid(_, next) => vec![next.role()],
+            Self::DocumentMissing(..) | Self::AccountChanged(_) => {
+                vec![Role::OperatorManager, Role::ProgrammeOfficer]
+            }
+            Self::AccountNotApproved(_) => vec![Role::ProgrammeOfficer, Role::AuthorisingOfficer],
             Self::Terminated | Self::Cancelled(_) => Vec::new(),
         }
+    }
+}
+
+/// The account of an instalment; the instalment itself when it was called before accounts were kept.
+fn account(instalment: &Instalment) -> String {
+    let operator = instalment.name.operator;
+    let account = instalment.state.account().and_then(|to| to.account);
+    match account {
+        Some(bank_account) => BankAccountName {
+            operator,
+            bank_account,
+        }
+        .to_string(),
+        None => instalment.name.to_string(),
     }
 }

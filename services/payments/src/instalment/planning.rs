@@ -4,7 +4,7 @@ use nonrecours_kernel::{ConventionName, IdSource};
 use nonrecours_pg::{Change, Entry, Tx};
 use nonrecours_rpc::Failure;
 
-use super::{Instalment, Schedule, store, wire};
+use super::{Instalment, Schedule, document_store, store, wire};
 use crate::{
     error::Error,
     ledger_entry::{self, LedgerEntry},
@@ -26,7 +26,12 @@ pub(crate) async fn replan(
     for replanned in schedule.replan(cause, ids, now)? {
         let next = &replanned.next;
         match &replanned.before {
-            Some(_) => store::update(tx, next).await?,
+            Some(before) => {
+                store::update(tx, next).await?;
+                if before.documents != next.documents {
+                    document_store::write(tx, next).await?;
+                }
+            }
             None => store::insert(tx, next).await?,
         }
         if let Some(certified) = replanned.liquidated() {

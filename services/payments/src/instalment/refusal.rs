@@ -3,7 +3,10 @@
 use nonrecours_kernel::{Blocker, Invalid, Text, french_date};
 use time::Date;
 
-use super::domain::{Duty, Stage};
+use super::{
+    document::MAX_DOCUMENTS,
+    state::{Duty, Stage},
+};
 
 /// A step that is not made, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub enum Refusal {
     BankAccountMissing,
     /// The RIB of the call holds: another one is not accepted.
     BankAccountUnexpected,
+    /// It has as many documents as it may have.
+    TooManyDocuments,
+    /// Its order is at the accountant's.
+    RedirectionTooLate,
 }
 
 impl Refusal {
@@ -52,6 +59,8 @@ impl Refusal {
             Self::TransferDateOutOfRange { .. } => "TRANSFER_DATE_OUT_OF_RANGE",
             Self::BankAccountMissing => "REQUIRED",
             Self::BankAccountUnexpected => "BANK_ACCOUNT_UNEXPECTED",
+            Self::TooManyDocuments => "TOO_MANY_DOCUMENTS",
+            Self::RedirectionTooLate => "REDIRECTION_TOO_LATE",
         }
     }
 
@@ -130,6 +139,18 @@ impl Refusal {
             Self::BankAccountUnexpected => Text::new(
                 "the bank account of the call holds: leave this field out",
                 "Le RIB joint à l'appel de fonds fait foi : n'en indiquez pas d'autre.",
+            ),
+            Self::TooManyDocuments => Text::new(
+                format!("An instalment has at most {MAX_DOCUMENTS} supporting documents."),
+                format!(
+                    "Une échéance a au plus {MAX_DOCUMENTS} pièces justificatives : réunissez-en plusieurs dans un même \
+                     fichier."
+                ),
+            ),
+            Self::RedirectionTooLate => Text::new(
+                "The order is in a slip that was not rejected: the accountant pays to the account written there.",
+                "Ce mandat est chez le comptable, qui paie sur le compte inscrit au bordereau : demandez-lui de le rejeter, \
+                 puis changez le compte.",
             ),
         }
     }

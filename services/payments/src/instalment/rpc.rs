@@ -3,19 +3,23 @@
 use nonrecours_contracts::{
     Mutation,
     payments::{
-        CallInstalmentRequest, CertifyInstalmentRequest, ConfirmInstalmentRequest,
-        GetInstalmentRequest, Instalment as Wire, ListInstalmentsRequest, ListInstalmentsResponse,
-        OrderInstalmentRequest, PaymentPlan as WirePlan,
+        AttachSupportingDocumentsRequest, CallInstalmentRequest, CertifyInstalmentRequest,
+        ConfirmInstalmentRequest, GetInstalmentRequest, Instalment as Wire, ListInstalmentsRequest,
+        ListInstalmentsResponse, OrderInstalmentRequest, PaymentPlan as WirePlan,
+        RedirectInstalmentRequest,
         instalment_service_server::{InstalmentService, InstalmentServiceServer},
     },
 };
-use nonrecours_kernel::{ConventionName, IdSource, InstalmentName, Scope};
+use nonrecours_kernel::{BankAccountName, ConventionName, IdSource, InstalmentName, Scope};
 use nonrecours_pg::{Change, Db, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert, etag, field, open};
 use time::Date;
 use tonic::{Request, Response, Status};
 
-use super::{Command, Instalment, Refusal, Schedule, Stage, Step, store, wire};
+use super::{
+    Command, Instalment, Refusal, Schedule, Stage, Step, asked::Asked, document_store,
+    papers::Brought, store, wire,
+};
 use crate::{
     error::Error,
     ledger_entry::{self, LedgerEntry},
@@ -87,14 +91,50 @@ impl Instalments {
         let scope = caller.reach(name.operator())?;
         let mut check = Check::of(&request);
         let reference = wire::text(&mut check, "reference", &request.reference);
-        let account = wire::bank_account(&mut check, request.bank_account.as_ref());
-        let command = check.finish(|| {
-            Some(Command::Call {
-                reference: reference?,
-                account: account?,
-            })
+        let (rib, account) = (request.bank_account.as_ref(), &request.bank_account_name);
+        if rib.is_none() && account.is_empty() {
+            check.refuse("bank_account", Refusal::BankAccountMissing.invalid());
+        }
+        let account = wire::given_account(&mut check, name.operator, rib, account);
+        let documents = wire::documents(&mut check, &name.parent(), &request.documents);
+        let asked = check.finish(|| {
+            let account = Some(account?);
+            let documents = documents?;
+            Some(Asked::Call(reference?, Brought { account, documents }))
         })?;
-        self.take(&scope, name, command, &request, &request.etag)
+        self.take(&scope, name, asked, &request, &request.etag)
+            .await
+    }
+
+    async fn attach(
+        &self,
+        request: Request<AttachSupportingDocumentsRequest>,
+    ) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut check = Check::of(&request);
+        let documents = wire::documents(&mut check, &name.parent(), &request.documents);
+        let asked = check.finish(|| {
+            let documents = documents?;
+            let account = None;
+            Some(Asked::Attach(Brought { account, documents }))
+        })?;
+        self.take(&scope, name, asked, &request, &request.etag)
+            .await
+    }
+
+    async fn redirect(&self, request: Request<RedirectInstalmentRequest>) -> Result<Wire, Error> {
+        let (caller, request) = open(request)?;
+        let name: InstalmentName = field("name", &request.name)?;
+        let scope = caller.reach(name.operator())?;
+        let mut check = Check::of(&request);
+        let path = "bank_account_name";
+        let account = check.parse::<BankAccountName>(path, &request.bank_account_name);
+        let account =
+            account.and_then(|account| check.take(path, wire::account_of(account, name.operator)));
+        let asked = check.finish(|| Some(Asked::Redirect(account?)))?;
+        self.take(&scope, name, asked, &request, &request.etag)
             .await
     }
 
@@ -103,9 +143,14 @@ impl Instalments {
         let name: InstalmentName = field("name", &request.name)?;
         let scope = caller.reach(name.operator())?;
         let mut check = Check::of(&request);
-        let account = wire::bank_account(&mut check, request.bank_account.as_ref());
-        let command = check.finish(|| Some(Command::Certify { account }))?;
-        self.take(&scope, name, command, &request, &request.etag)
+        let (rib, account) = (request.bank_account.as_ref(), &request.bank_account_name);
+        let account = wire::given_account(&mut check, name.operator, rib, account);
+        let documents = wire::documents(&mut check, &name.parent(), &request.documents);
+        let asked = check.finish(|| {
+            let documents = documents?;
+            Some(Asked::Certify(Brought { account, documents }))
+        })?;
+        self.take(&scope, name, asked, &request, &request.etag)
             .await
     }
 
@@ -113,8 +158,8 @@ impl Instalments {
         let (caller, request) = open(request)?;
         let name: InstalmentName = field("name", &request.name)?;
         let scope = caller.reach(name.operator())?;
-        let command = Check::of(&request).finish(|| Some(Command::Order))?;
-        self.take(&scope, name, command, &request, &request.etag)
+        let asked = Check::of(&request).finish(|| Some(Asked::Order))?;
+        self.take(&scope, name, asked, &request, &request.etag)
             .await
     }
 
@@ -125,21 +170,17 @@ impl Instalments {
         let mut check = Check::of(&request);
         let transfer_date = convert::date(request.transfer_date.as_ref());
         let transfer_date = check.take("transfer_date", transfer_date);
-        let command = check.finish(|| {
-            Some(Command::Confirm {
-                transfer_date: transfer_date?,
-            })
-        })?;
-        self.take(&scope, name, command, &request, &request.etag)
+        let asked = check.finish(|| Some(Asked::Confirm(transfer_date?)))?;
+        self.take(&scope, name, asked, &request, &request.etag)
             .await
     }
 
-    /// Makes one step of an instalment: the same life for all four.
+    /// Makes one step of an instalment: the same life for all six.
     async fn take<Q: Mutation>(
         &self,
         scope: &Scope,
         name: InstalmentName,
-        command: Command,
+        asked: Asked,
         request: &Q,
         given_etag: &str,
     ) -> Result<Wire, Error> {
@@ -154,22 +195,32 @@ impl Instalments {
         let current = schedule.find(name.instalment).ok_or_else(not_found)?;
         etag::check(given_etag, current.revision)?;
         let step = Step::of(scope, tx.now());
+        let told = asked.kind();
+        let command = asked
+            .command(&mut tx, &self.ids, &schedule, current, &step)
+            .await?;
         let next = schedule.take(current, command, step)?;
-        make(&mut tx, &self.ids, &mut schedule, &next).await?;
+        make(&mut tx, &self.ids, &mut schedule, &next, told).await?;
         let answer = wire::instalment(&schedule, &next);
         Ok(tx.answer(request, answer).await?)
     }
 }
 
-/// Writes a step that was made of an instalment of a locked plan: its state, what it books, and the change.
-pub(crate) async fn make(
+/// Writes a step that was made of an instalment of a locked plan: its state and documents, what it books, and the change.
+async fn make(
     tx: &mut Tx,
     ids: &IdSource,
     schedule: &mut Schedule,
     next: &Instalment,
+    told: &'static str,
 ) -> Result<(), Error> {
     store::update(tx, next).await?;
-    if let Some(movement) = next.movement() {
+    let before = schedule.find(next.name.instalment);
+    if before.is_none_or(|before| before.documents != next.documents) {
+        document_store::write(tx, next).await?;
+    }
+    let reached = before.is_none_or(|before| before.state.stage() != next.state.stage());
+    if let Some(movement) = next.movement().filter(|_| reached) {
         let (actor, now) = (tx.actor().to_owned(), tx.now());
         let entry = LedgerEntry::book(ids.next(), next, movement, &actor, now);
         ledger_entry::store::insert(tx, &entry).await?;
@@ -178,7 +229,7 @@ pub(crate) async fn make(
         schedule.plan = pay(tx, schedule, next).await?;
     }
     let change = Change {
-        kind: kind(next.state.stage()),
+        kind: told,
         operator: Some(next.name.operator()),
         name: &next.name.to_string(),
         revision: next.revision,
@@ -205,7 +256,7 @@ pub(crate) async fn confirm(
     match schedule.take(current, Command::Confirm { transfer_date }, step) {
         Err(refusal) => Ok(Err(refusal)),
         Ok(next) => {
-            make(tx, ids, &mut schedule, &next).await?;
+            make(tx, ids, &mut schedule, &next, kind(Stage::Paid)).await?;
             Ok(Ok(transfer_date))
         }
     }
@@ -267,6 +318,20 @@ impl InstalmentService for Instalments {
         request: Request<CallInstalmentRequest>,
     ) -> Result<Response<Wire>, Status> {
         Ok(Response::new(self.call(request).await?))
+    }
+
+    async fn attach_supporting_documents(
+        &self,
+        request: Request<AttachSupportingDocumentsRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.attach(request).await?))
+    }
+
+    async fn redirect_instalment(
+        &self,
+        request: Request<RedirectInstalmentRequest>,
+    ) -> Result<Response<Wire>, Status> {
+        Ok(Response::new(self.redirect(request).await?))
     }
 
     async fn certify_instalment(

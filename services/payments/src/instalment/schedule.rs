@@ -4,10 +4,13 @@ use nonrecours_kernel::{Blocker, InstalmentId, Money, paris_date};
 use time::Date;
 
 use super::{
-    Next, Obstacle, Refusal,
-    domain::{Command, Instalment, Kind, Stage, State, Step},
+    Command, Destination, DocumentKind, Instalment, Kind, Next, Obstacle, Refusal, Requirements,
+    Stage, State, Step, SupportingDocument,
 };
-use crate::payment_plan::{Mismatch, Payee, PaymentPlan};
+use crate::{
+    bank_account::Standing,
+    payment_plan::{Mismatch, Payee, PaymentPlan},
+};
 
 /// A plan, its instalments in their order, and who is paid (échéancier).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct Schedule {
     pub plan: PaymentPlan,
     /// The operator.
     pub payee: Payee,
+    /// What its accountant wants to see.
+    pub requirements: Requirements,
     /// Every instalment, by position.
     pub instalments: Vec<Instalment>,
 }
@@ -36,32 +41,76 @@ impl Schedule {
 
     /// What stands in the way of the next step of an instalment, with who can lift it.
     ///
-    /// Until it is ordered, what the convention has become. Not later: the order is with the accountant, a transfer made is
-    /// a fact that the books must show, and what was not due is recovered. Of one that is PLANNED also the actions that a
-    /// balance waits for, and each earlier instalment. Of one that is CANCELLED why.
-    pub fn obstacles(&self, instalment: &Instalment) -> Vec<Obstacle<'_>> {
-        let measures = match instalment.state {
-            State::Planned | State::Called { .. } | State::Certified(_) => {
-                self.measures(instalment)
+    /// Until it is ordered, what the convention has become and its account; until it is certified, what justifies it. Not
+    /// later: the order is with the accountant, a transfer made is a fact that the books must show, and what was not due is
+    /// recovered. Of one that is PLANNED also the actions that a balance waits for, and each earlier instalment. Of one that
+    /// is CANCELLED why.
+    pub fn obstacles<'a>(&'a self, instalment: &'a Instalment) -> Vec<Obstacle<'a>> {
+        let (state, mut found) = (&instalment.state, self.measures(instalment));
+        match state {
+            State::Planned => {
+                if instalment.kind == Kind::Balance && !self.plan.actions_completed {
+                    found.push(Obstacle::ActionsNotCompleted);
+                }
+                found.extend(self.earlier(instalment).filter_map(|other| {
+                    let next = Next::of(other, &self.plan)?;
+                    Some(Obstacle::EarlierUnpaid(other, next))
+                }));
+                if Next::of(instalment, &self.plan) == Some(Next::Certify) {
+                    found.extend(self.missing(instalment));
+                }
             }
+            State::Called { account, .. } => {
+                found.extend(self.missing(instalment));
+                found.extend(unpayable(instalment, account));
+            }
+            State::Certified(certified) => found.extend(unpayable(instalment, &certified.account)),
             State::Ordered(_) | State::Paid(_) => return Vec::new(),
-            State::Cancelled { cause, .. } => return vec![Obstacle::Cancelled(cause)],
-        };
-        if instalment.state != State::Planned {
-            return measures;
+            State::Cancelled { cause, .. } => return vec![Obstacle::Cancelled(*cause)],
         }
-        let actions = instalment.kind == Kind::Balance && !self.plan.actions_completed;
-        let earlier = self.instalments.iter().filter_map(|other| {
-            let next = Next::of(other, &self.plan)?;
-            let earlier = other.position < instalment.position;
-            earlier.then_some(Obstacle::EarlierUnpaid(other, next))
-        });
-        let actions = actions.then_some(Obstacle::ActionsNotCompleted);
-        measures.into_iter().chain(actions).chain(earlier).collect()
+        found
+    }
+
+    /// The live instalments before this one.
+    fn earlier(&self, instalment: &Instalment) -> impl Iterator<Item = &Instalment> {
+        let position = instalment.position;
+        let instalments = self.instalments.iter();
+        instalments.filter(move |other| other.position < position && other.is_live())
+    }
+
+    /// Whether another payment of the convention comes before this one.
+    pub fn is_later(&self, instalment: &Instalment) -> bool {
+        self.earlier(instalment).next().is_some()
+    }
+
+    /// What justifies it and is not there: every document that its accountant wants, but those that need no looking for. An
+    /// advance that nobody called has no call, and the statement of sums paid is drawn at the certification.
+    fn missing<'a>(&'a self, instalment: &'a Instalment) -> impl Iterator<Item = Obstacle<'a>> {
+        let wanted = if self.is_later(instalment) {
+            &self.requirements.later
+        } else {
+            &self.requirements.first
+        };
+        // Of what is never paid any more nothing is missing.
+        let ended = self.plan.measures.terminated;
+        let uncalled = instalment.state.call().is_none();
+        let there = |kind: DocumentKind| {
+            let mut documents = instalment.documents.iter();
+            documents.any(|one| one.kind == kind && !one.withdrawn)
+        };
+        wanted.iter().filter_map(move |&kind| {
+            let needless = match kind {
+                DocumentKind::Statement => true,
+                DocumentKind::Call => uncalled,
+                _ => false,
+            };
+            (!ended && !needless && !there(kind))
+                .then_some(Obstacle::DocumentMissing(instalment, kind))
+        })
     }
 
     /// The same on a day: an order comes too late once the last day of its budget year has passed.
-    pub fn obstacles_on(&self, instalment: &Instalment, day: Date) -> Vec<Obstacle<'_>> {
+    pub fn obstacles_on<'a>(&'a self, instalment: &'a Instalment, day: Date) -> Vec<Obstacle<'a>> {
         let mut obstacles = self.obstacles(instalment);
         let waits = instalment.state.stage() == Stage::Certified;
         if waits && self.plan.charge(day).is_none() {
@@ -100,26 +149,76 @@ impl Schedule {
         if !instalment.is_live() {
             return Err(Refusal::Cancelled(self.blockers(instalment)));
         }
-        let current = instalment.clone();
-        let day = paris_date(step.time);
+        let (current, now) = (instalment.clone(), step.time);
+        let day = paris_date(now);
         let next = match command {
-            Command::Call { reference, account } => current.call(reference, account, step),
-            Command::Certify { account } => {
-                current.certify(account, self.plan.advance_without_call, step)
+            // Papers may be put in order whatever stands in the way.
+            Command::Attach { documents } => return current.attach(documents, now),
+            Command::Redirect { account, rib } => return current.redirect(account, rib, now),
+            Command::Call {
+                reference,
+                account,
+                documents,
+            } => {
+                let next = current.call(reference, account, step)?;
+                // Papers that are missing hold back the certification alone.
+                let mut found = self.obstacles(instalment);
+                found.retain(|obstacle| !obstacle.is_formal());
+                self.unless_blocked(instalment, found)?;
+                return next.justified(documents);
+            }
+            Command::Certify { account, documents } => {
+                return self.certify(current, account, documents, step);
             }
             Command::Order => current.order(step),
             Command::Confirm { transfer_date } => current.confirm(transfer_date, step),
         }?;
-        // Whatever the command, nothing moves while something stands in the way.
-        let obstacles = self.obstacles_on(instalment, day);
-        let blockers = obstacles
-            .iter()
-            .map(|obstacle| obstacle.blocker(&self.plan.convention))
-            .collect::<Vec<_>>();
-        match (blockers, instalment.state.stage()) {
-            (blockers, _) if blockers.is_empty() => Ok(next),
-            (blockers, Stage::Planned) => Err(Refusal::CallBlocked(blockers)),
-            (blockers, _) => Err(Refusal::PaymentBlocked(blockers)),
+        self.unless_blocked(instalment, self.obstacles_on(instalment, day))?;
+        Ok(next)
+    }
+
+    /// Certifies with these documents: they lift what they are missing for.
+    fn certify(
+        &self,
+        current: Instalment,
+        account: Option<Destination>,
+        documents: Vec<SupportingDocument>,
+        step: Step,
+    ) -> Result<Instalment, Refusal> {
+        let given = account.clone();
+        let without_call = self.plan.advance_without_call;
+        let justified = current.justified(documents)?;
+        let next = justified.clone().certify(account, without_call, step)?;
+        let mut found = self.obstacles(&justified);
+        if let Some(given) = &given {
+            found.extend(unpayable(&next, given));
         }
+        self.unless_blocked(&justified, found)?;
+        Ok(next)
+    }
+
+    /// Whatever the command, nothing moves while something stands in the way.
+    fn unless_blocked(
+        &self,
+        instalment: &Instalment,
+        found: Vec<Obstacle<'_>>,
+    ) -> Result<(), Refusal> {
+        let blockers = found.iter();
+        let blockers = blockers.map(|obstacle| obstacle.blocker(&self.plan.convention));
+        let blockers: Vec<_> = blockers.collect();
+        match instalment.state.stage() {
+            _ if blockers.is_empty() => Ok(()),
+            Stage::Planned => Err(Refusal::CallBlocked(blockers)),
+            _ => Err(Refusal::PaymentBlocked(blockers)),
+        }
+    }
+}
+
+/// Why nothing is paid there.
+fn unpayable<'a>(instalment: &'a Instalment, to: &Destination) -> Option<Obstacle<'a>> {
+    match to.standing {
+        Standing::Approved => None,
+        Standing::Entered => Some(Obstacle::AccountNotApproved(instalment)),
+        Standing::Superseded | Standing::Revoked => Some(Obstacle::AccountChanged(instalment)),
     }
 }

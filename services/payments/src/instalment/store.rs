@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nonrecours_kernel::{
-    ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
+    BankAccountId, ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
 };
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
@@ -11,17 +11,31 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    BankAccount, Call, Certified, Instalment, Kind, Ordered, Paid, Schedule, Stage, State, Step,
+    Call, Certified, Destination, Instalment, Kind, Ordered, Paid, Schedule, Stage, State, Step,
+    document_store,
 };
-use crate::payment_plan::{self, Cause, Payee};
+use crate::{
+    bank_account::{Details, Standing},
+    payment_plan::{self, Cause, Payee},
+};
 
 /// The plan of a convention with its instalments, locked until the end of the transaction. None when there is no plan.
 pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Schedule>, Error> {
-    if payment_plan::store::lock(tx, convention).await? {
-        schedule(tx, convention).await
-    } else {
-        Ok(None)
+    if !payment_plan::store::lock(tx, convention).await? {
+        return Ok(None);
     }
+    // Nobody ends an account while something is decided on what it is now.
+    sqlx::query!(
+        "SELECT account.bank_account_id
+         FROM bank_account AS account JOIN instalment USING (operator_id, bank_account_id)
+         WHERE operator_id = $1 AND convention_id = $2 AND instalment.state IN ('CALLED', 'CERTIFIED', 'ORDERED')
+         ORDER BY account.bank_account_id FOR SHARE OF account",
+        convention.operator.uuid(),
+        convention.convention.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    schedule(tx, convention).await
 }
 
 /// The same, only to be read.
@@ -30,7 +44,7 @@ pub async fn schedule(tx: &mut Tx, convention: &ConventionName) -> Result<Option
     Ok(schedules(tx, conventions).await?.pop())
 }
 
-/// The plans of these conventions with their instalments, in the order of the conventions' ids: three statements, however
+/// The plans of these conventions with their instalments, in the order of the conventions' ids: five statements, however
 /// many they are.
 pub async fn schedules(
     tx: &mut Tx,
@@ -41,6 +55,7 @@ pub async fn schedules(
     let operators: Vec<_> = operators.into_iter().collect();
     let payees = payment_plan::store::payees(tx, &operators).await?;
     let mut instalments = instalments(tx, conventions).await?;
+    let mut requirements = document_store::requirements(tx, conventions).await?;
     plans
         .into_iter()
         .map(|plan| {
@@ -49,6 +64,7 @@ pub async fn schedules(
             let unknown = || Error::Damaged(format!("the operator of {name} is not known"));
             Ok(Schedule {
                 payee: payees.iter().find(of).cloned().ok_or_else(unknown)?,
+                requirements: requirements.remove(&name).unwrap_or_default(),
                 instalments: instalments.remove(&name).unwrap_or_default(),
                 plan,
             })
@@ -61,18 +77,23 @@ async fn instalments(
     tx: &mut Tx,
     conventions: &[ConventionName],
 ) -> Result<BTreeMap<ConventionName, Vec<Instalment>>, Error> {
+    let mut documents = document_store::of(tx, conventions).await?;
     let (operators, conventions) = payment_plan::store::keys(conventions);
     let rows = sqlx::query_as!(
         Row,
-        "SELECT instalment.operator_id, instalment.convention_id, instalment_id, position, kind, amount, state, iban, bic, holder,
-                call_reference, call_actor, call_actor_name, call_time,
-                certification_actor, certification_actor_name, certification_time,
-                order_actor, order_actor_name, order_time,
-                confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
-                cancel_cause, cancel_time, revision, create_time, update_time
-         FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
-              JOIN instalment USING (operator_id, convention_id)
-         ORDER BY position",
+        r#"SELECT instalment.operator_id, instalment.convention_id, instalment_id, position, kind, amount, instalment.state,
+                  instalment.iban, instalment.bic, instalment.holder, instalment.bank_account_id,
+                  account.state AS "account_state?",
+                  call_reference, call_actor, call_actor_name, call_time,
+                  certification_actor, certification_actor_name, certification_time,
+                  order_actor, order_actor_name, order_time,
+                  confirmation_actor, confirmation_actor_name, confirmation_time, transfer_date,
+                  cancel_cause, cancel_time, instalment.revision, instalment.create_time, instalment.update_time
+           FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
+                JOIN instalment USING (operator_id, convention_id)
+                LEFT JOIN bank_account AS account ON account.operator_id = instalment.operator_id
+                     AND account.bank_account_id = instalment.bank_account_id
+           ORDER BY position"#,
         &operators,
         &conventions
     )
@@ -81,9 +102,10 @@ async fn instalments(
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in rows {
         let id = row.instalment_id;
-        let instalment = row
+        let mut instalment = row
             .instalment()
             .ok_or_else(|| Error::Damaged(format!("instalment {id}")))?;
+        instalment.documents = documents.remove(&id).unwrap_or_default();
         let of = found.entry(instalment.name.parent());
         of.or_default().push(instalment);
     }
@@ -134,15 +156,16 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
              certification_actor = $12, certification_actor_name = $13, certification_time = $14,
              order_actor = $15, order_actor_name = $16, order_time = $17,
              confirmation_actor = $18, confirmation_actor_name = $19, confirmation_time = $20, transfer_date = $21,
-             revision = $22, update_time = $23, amount = $24, cancel_cause = $25, cancel_time = $26
+             revision = $22, update_time = $23, amount = $24, cancel_cause = $25, cancel_time = $26,
+             bank_account_id = $27
          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3",
         instalment.name.operator.uuid(),
         instalment.name.convention.uuid(),
         instalment.name.instalment.uuid(),
         stage_code(state.stage()),
-        account.map(|account| account.iban.as_str()),
-        account.map(|account| account.bic.as_str()),
-        account.map(|account| account.holder.as_str()),
+        account.map(|account| account.details.iban.as_str()),
+        account.map(|account| account.details.bic.as_str()),
+        account.map(|account| account.details.holder.as_str()),
         call.map(|call| call.reference.as_str()),
         actor(called),
         actor_name(called),
@@ -161,7 +184,8 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
         instalment.update_time,
         instalment.amount.amount(),
         cancelled.map(|(cause, _)| cause_code(cause)),
-        cancelled.map(|(_, time)| time)
+        cancelled.map(|(_, time)| time),
+        account.and_then(|account| account.account).map(|account| account.uuid())
     )
     .execute(tx.conn())
     .await?;
@@ -180,6 +204,8 @@ struct Row {
     iban: Option<String>,
     bic: Option<String>,
     holder: Option<String>,
+    bank_account_id: Option<Uuid>,
+    account_state: Option<String>,
     call_reference: Option<String>,
     call_actor: Option<String>,
     call_actor_name: Option<String>,
@@ -216,6 +242,7 @@ impl Row {
             revision: self.revision,
             create_time: self.create_time,
             update_time: self.update_time,
+            documents: Vec::new(),
             state: self.state()?,
         })
     }
@@ -232,10 +259,18 @@ impl Row {
                 time: self.cancel_time?,
             });
         }
-        let account = BankAccount {
-            iban: self.iban?.parse().ok()?,
-            bic: self.bic?.parse().ok()?,
-            holder: self.holder?,
+        let account = Destination {
+            details: Details {
+                iban: self.iban?.parse().ok()?,
+                bic: self.bic?.parse().ok()?,
+                holder: self.holder?,
+            },
+            account: self.bank_account_id.map(BankAccountId::from_uuid),
+            standing: match self.account_state {
+                Some(code) => Standing::of(&code)?,
+                // Called before accounts were kept: nobody has approved it.
+                None => Standing::Entered,
+            },
         };
         let call = step(self.call_actor, self.call_actor_name, self.call_time)
             .zip(self.call_reference)

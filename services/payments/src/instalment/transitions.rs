@@ -4,11 +4,13 @@ use nonrecours_kernel::Money;
 use time::macros::date;
 
 use super::{
-    domain::Duty,
-    fixtures::{CERTIFY, NOW, account, agreement, call, confirm, schedule, step},
+    fixtures::{
+        CERTIFY, NOW, account, agreement, call, confirm, document, documents, schedule, step,
+    },
+    state::Duty,
     *,
 };
-use crate::payment_plan::Agreement;
+use crate::{bank_account::Standing, payment_plan::Agreement};
 
 /// The advance after these steps, each by its own person.
 fn advance(schedule: &Schedule, commands: Vec<Command>) -> Instalment {
@@ -152,6 +154,7 @@ fn an_advance_may_need_no_call_but_then_needs_its_rib() {
     let planned = schedule.instalments[0].clone();
     let with_rib = || Command::Certify {
         account: Some(account()),
+        documents: documents(),
     };
     let take =
         |instalment: &Instalment, command| schedule.take(instalment, command, step("officer", NOW));
@@ -189,12 +192,16 @@ fn an_uncalled_advance_waits_for_the_one_before() {
     let second = &schedule.instalments[1];
     let command = Command::Certify {
         account: Some(account()),
+        documents: documents(),
     };
     let refusal = schedule
         .take(second, command, step("officer", NOW))
         .unwrap_err();
-    assert_eq!(refusal, Refusal::CallBlocked(schedule.blockers(second)));
-    assert_eq!(schedule.blockers(second).len(), 1);
+    let mut blockers = schedule.blockers(second);
+    // Its documents came with the request.
+    blockers.retain(|blocker| blocker.reason != "DOCUMENT_MISSING");
+    assert_eq!(blockers.len(), 1);
+    assert_eq!(refusal, Refusal::CallBlocked(blockers));
 }
 
 #[test]
@@ -214,5 +221,101 @@ fn a_transfer_lies_between_the_order_and_today_in_paris() {
         let refusal = confirm(outside).unwrap_err();
         assert_eq!(refusal, Refusal::TransferDateOutOfRange { first, last });
         assert!(refusal.text().fr.contains("07/10/2025"));
+    }
+}
+
+/// What stands in the way of an instalment, by reason.
+fn reasons(schedule: &Schedule, instalment: &Instalment) -> Vec<&'static str> {
+    let blockers = schedule.blockers(instalment).into_iter();
+    blockers.map(|blocker| blocker.reason).collect()
+}
+
+#[test]
+fn a_call_is_certified_once_it_is_justified_and_its_account_approved() {
+    let schedule = schedule(&agreement());
+    let called = Command::Call {
+        reference: "2025-114".to_owned(),
+        account: Destination {
+            standing: Standing::Entered,
+            ..account()
+        },
+        documents: vec![document(DocumentKind::Call)],
+    };
+    let called = advance(&schedule, vec![called]);
+    let missing = ["DOCUMENT_MISSING"; 3];
+    let waits = [missing.as_slice(), &["ACCOUNT_NOT_APPROVED"]].concat();
+    assert_eq!(reasons(&schedule, &called), waits);
+    let take = |one: &Instalment, command| schedule.take(one, command, step("officer", NOW));
+    let refused = take(&called, CERTIFY);
+    assert_eq!(
+        refused,
+        Err(Refusal::PaymentBlocked(schedule.blockers(&called)))
+    );
+    // Documents may come with the certification; nobody approves an account so.
+    let with = |documents| Command::Certify {
+        account: None,
+        documents,
+    };
+    let refused = take(&called, with(documents())).unwrap_err();
+    let Refusal::PaymentBlocked(blockers) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(blockers.len(), 1);
+    let redirect = Command::Redirect {
+        account: account(),
+        rib: Some(document(DocumentKind::Rib)),
+    };
+    let redirected = take(&called, redirect).unwrap();
+    assert_eq!(redirected.state.stage(), Stage::Called);
+    assert_eq!(reasons(&schedule, &redirected), ["DOCUMENT_MISSING"; 2]);
+    let attach = Command::Attach {
+        documents: documents(),
+    };
+    let whole = take(&redirected, attach).unwrap();
+    assert_eq!(whole.documents.len(), DocumentKind::ALL.len());
+    assert_eq!(whole.revision, called.revision + 2);
+    assert!(take(&whole, CERTIFY).is_ok());
+    // What was for another sum justifies nothing of this one.
+    let replanned = whole.replan(Money::from_cents(1), NOW);
+    assert_eq!(replanned.documents, []);
+}
+
+#[test]
+fn an_account_that_has_ended_stops_the_order_until_it_is_redirected() {
+    let schedule = schedule(&agreement());
+    let certified = advance(&schedule, vec![call(), CERTIFY]);
+    for standing in [Standing::Superseded, Standing::Revoked] {
+        let redirect = |standing| Command::Redirect {
+            account: Destination {
+                standing,
+                ..account()
+            },
+            rib: None,
+        };
+        let take = |one: &Instalment, command| schedule.take(one, command, step("orderer", NOW));
+        let ended = take(&certified, redirect(standing)).unwrap();
+        assert_eq!(reasons(&schedule, &ended), ["ACCOUNT_CHANGED"]);
+        assert!(matches!(
+            take(&ended, Command::Order),
+            Err(Refusal::PaymentBlocked(_))
+        ));
+        let moved = take(&ended, redirect(Standing::Approved)).unwrap();
+        let ordered = take(&moved, Command::Order).unwrap();
+        assert_eq!(
+            take(&ordered, redirect(Standing::Approved))
+                .unwrap()
+                .state
+                .stage(),
+            Stage::Ordered
+        );
+    }
+    let planned = &schedule.instalments[0];
+    let paid = advance(&schedule, vec![call(), CERTIFY, Command::Order, confirm()]);
+    for (one, refusal) in [
+        (planned, Refusal::NotCalled(Stage::Planned)),
+        (&paid, Refusal::NotOrdered(Stage::Paid)),
+    ] {
+        let outcome = one.clone().redirect(account(), None, NOW);
+        assert_eq!(outcome, Err(refusal));
     }
 }

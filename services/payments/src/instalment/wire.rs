@@ -1,25 +1,30 @@
 //! Instalments between protobuf and the domain.
 
 use nonrecours_contracts::payments as wire;
-use nonrecours_kernel::{Invalid, screen};
+use nonrecours_kernel::{BankAccountName, ConventionName, Invalid, OperatorId, screen};
 use nonrecours_rpc::{
     Check,
-    convert::{to_blocker, to_date, to_money, to_timestamp, to_warning},
+    convert::{to_blocker, to_date, to_money, to_timestamp},
     etag,
 };
 
-use super::{BankAccount, Instalment, Kind, RecoveryStage, Schedule, Stage, State, Step};
+use super::{
+    DocumentKind, Instalment, Kind, RecoveryStage, Schedule, Source, Stage, State, Step,
+    SupportingDocument,
+};
+use crate::{
+    bank_account::{Details, wire::to_details},
+    known_file::FileName,
+};
+
+/// The field of every message that carries the account of a payment.
+const ACCOUNT: &str = "bank_account";
 
 /// An instalment as its readers see it, with what its schedule says of it.
 pub fn instalment(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment {
     let bank_account = instalment.state.account().map(|account| {
-        let warnings = account.warnings(&schedule.payee);
-        wire::BankAccount {
-            iban: account.iban.to_string(),
-            bic: account.bic.to_string(),
-            holder: account.holder.clone(),
-            warnings: warnings.iter().map(to_warning).collect(),
-        }
+        let warnings = account.details.warnings(ACCOUNT, &schedule.payee);
+        to_details(&account.details, &warnings)
     });
     wire::Instalment {
         bank_account,
@@ -55,6 +60,23 @@ pub fn change(schedule: &Schedule, instalment: &Instalment) -> wire::Instalment 
         recovery_state: recovering.map_or(0, |recovering| {
             wire::InstalmentRecoveryState::from(recovering.stage).into()
         }),
+        bank_account_name: state
+            .account()
+            .and_then(|account| account.account)
+            .map(|bank_account| {
+                let operator = instalment.name.operator;
+                BankAccountName {
+                    operator,
+                    bank_account,
+                }
+                .to_string()
+            })
+            .unwrap_or_default(),
+        documents: instalment
+            .documents
+            .iter()
+            .map(|one| document(schedule, one))
+            .collect(),
         cancel_time: match state {
             State::Cancelled { time, .. } => Some(to_timestamp(*time)),
             _ => None,
@@ -104,17 +126,142 @@ impl From<Stage> for wire::InstalmentState {
     }
 }
 
-/// Reads a RIB; every fault of it is noted. None when it is absent or faulty.
-pub fn bank_account(check: &mut Check, account: Option<&wire::BankAccount>) -> Option<BankAccount> {
-    let account = account?;
-    let iban = check.parse("bank_account.iban", &account.iban);
-    let bic = check.parse("bank_account.bic", &account.bic);
-    let holder = text(check, "bank_account.holder", &account.holder);
-    Some(BankAccount {
+fn document(schedule: &Schedule, document: &SupportingDocument) -> wire::SupportingDocument {
+    wire::SupportingDocument {
+        kind: wire::SupportingDocumentKind::from(document.kind).into(),
+        file: match document.source {
+            Source::File(name) => name.to_string(),
+            Source::Books(_) => schedule.plan.name().to_string(),
+        },
+        file_name: document.file_name.clone(),
+        sha256: document.digest.to_string(),
+        reference: document.reference(),
+        withdrawn: document.withdrawn,
+    }
+}
+
+impl From<DocumentKind> for wire::SupportingDocumentKind {
+    fn from(kind: DocumentKind) -> Self {
+        match kind {
+            DocumentKind::Act => Self::Act,
+            DocumentKind::Convention => Self::Convention,
+            DocumentKind::Call => Self::Call,
+            DocumentKind::Rib => Self::Rib,
+            DocumentKind::Report => Self::Report,
+            DocumentKind::Statement => Self::Statement,
+            DocumentKind::Other => Self::Other,
+        }
+    }
+}
+
+/// A kind as the contract names it; none for what the contract's own rule refuses.
+pub const fn document_kind(kind: wire::SupportingDocumentKind) -> Option<DocumentKind> {
+    match kind {
+        wire::SupportingDocumentKind::Unspecified => None,
+        wire::SupportingDocumentKind::Act => Some(DocumentKind::Act),
+        wire::SupportingDocumentKind::Convention => Some(DocumentKind::Convention),
+        wire::SupportingDocumentKind::Call => Some(DocumentKind::Call),
+        wire::SupportingDocumentKind::Rib => Some(DocumentKind::Rib),
+        wire::SupportingDocumentKind::Report => Some(DocumentKind::Report),
+        wire::SupportingDocumentKind::Statement => Some(DocumentKind::Statement),
+        wire::SupportingDocumentKind::Other => Some(DocumentKind::Other),
+    }
+}
+
+/// Which account a request means.
+#[derive(Clone, Debug)]
+pub enum GivenAccount {
+    /// One that is known.
+    Known(BankAccountName),
+    /// The one of this RIB.
+    Rib(Details),
+}
+
+/// Reads the account of a call, or of the certification of what was not called: by its name or by its RIB, not by both;
+/// every fault is noted. None when there is none.
+pub fn given_account(
+    check: &mut Check,
+    operator: OperatorId,
+    rib: Option<&wire::AccountDetails>,
+    name: &str,
+) -> Option<GivenAccount> {
+    match (rib, name) {
+        (None, "") => None,
+        (Some(rib), "") => details(check, ACCOUNT, rib).map(GivenAccount::Rib),
+        (None, name) => {
+            let path = "bank_account_name";
+            let name = check.parse::<BankAccountName>(path, name)?;
+            check
+                .take(path, account_of(name, operator))
+                .map(GivenAccount::Known)
+        }
+        (Some(_), _) => {
+            check.refuse(ACCOUNT, one_account());
+            None
+        }
+    }
+}
+
+/// The account, if it is the operator's.
+pub fn account_of(name: BankAccountName, operator: OperatorId) -> Result<BankAccountName, Invalid> {
+    if name.operator == operator {
+        return Ok(name);
+    }
+    Err(Invalid::new(
+        "ACCOUNT_ELSEWHERE",
+        "the account is another operator's",
+        "Ce compte est celui d'un autre opérateur.",
+    ))
+}
+
+/// Reads a RIB; every fault of it is noted.
+pub fn details(check: &mut Check, path: &str, given: &wire::AccountDetails) -> Option<Details> {
+    let iban = check.parse(&format!("{path}.iban"), &given.iban);
+    let bic = check.parse(&format!("{path}.bic"), &given.bic);
+    let holder = text(check, &format!("{path}.holder"), &given.holder);
+    Some(Details {
         iban: iban?,
         bic: bic?,
         holder: holder?,
     })
+}
+
+/// Reads the documents of a request, each of the same convention; every fault is noted.
+pub fn documents(
+    check: &mut Check,
+    convention: &ConventionName,
+    given: &[wire::DocumentReference],
+) -> Option<Vec<(DocumentKind, FileName)>> {
+    let mut documents = Vec::with_capacity(given.len());
+    let mut whole = true;
+    for (index, given) in given.iter().enumerate() {
+        let path = format!("documents[{index}].file");
+        let file = check.parse::<FileName>(&path, &given.file);
+        match (document_kind(given.kind()), file) {
+            (_, Some(file)) if file.convention() != *convention => {
+                check.refuse(&path, elsewhere());
+            }
+            (Some(kind), Some(file)) => documents.push((kind, file)),
+            _ => whole = false,
+        }
+    }
+    whole.then_some(documents)
+}
+
+fn one_account() -> Invalid {
+    Invalid::new(
+        "ACCOUNT_TWICE",
+        "give either the account's name or its RIB",
+        "Indiquez soit le nom du compte, soit son RIB, pas les deux.",
+    )
+}
+
+fn elsewhere() -> Invalid {
+    Invalid::new(
+        "FILE_ELSEWHERE",
+        "the file is of another convention",
+        "Ce fichier est celui d'une autre convention : déposez-le sous celle-ci.",
+    )
 }
 
 /// Reads a short text: trimmed, not blank, without a social security number.

@@ -103,7 +103,7 @@ pub(crate) fn entry(kind: &'static str, plan: &PaymentPlan) -> Entry {
 }
 
 /// The statement of a plan as its readers see it.
-fn stated(schedule: &Schedule, today: Date) -> Result<StatementOfPayments, Mismatch> {
+pub(crate) fn stated(schedule: &Schedule, today: Date) -> Result<StatementOfPayments, Mismatch> {
     let statement = Statement::of(schedule)?;
     let (plan, text) = (&schedule.plan, statement.text());
     let line = |(one, paid): &(&Instalment, &Paid)| StatementLine {

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{Money, Text};
 
 use super::Mismatch;
-use crate::instalment::{Instalment, Paid, Schedule};
+use crate::instalment::{Instalment, Obstacle, Paid, Schedule};
 
 /// From this many cents on, French agrees in the plural.
 const PLURAL: i64 = 200;
@@ -35,7 +35,12 @@ impl<'a> Statement<'a> {
                 unpaid && (one.is_ordered() || !terminated)
             })
         };
-        let due = remaining().filter(|one| schedule.blockers(one).is_empty());
+        // Papers that are missing put off the payment; the sum is due all the same.
+        let unblocked = |one: &&Instalment| {
+            let obstacles = schedule.obstacles(one);
+            obstacles.iter().all(Obstacle::is_formal)
+        };
+        let due = remaining().filter(unblocked);
         Ok(Self {
             payments: instalments().filter_map(paid).collect(),
             paid: schedule.plan.paid,

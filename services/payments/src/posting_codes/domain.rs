@@ -3,6 +3,8 @@
 use nonrecours_kernel::{PostingCodesName, Siret};
 use time::OffsetDateTime;
 
+use crate::instalment::Requirements;
+
 /// A version of the codes of a programme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostingCodes {
@@ -33,6 +35,8 @@ pub struct BudgetCodes {
     pub function_code: Option<String>,
     /// Codes by category of payee, each once.
     pub payees: Vec<PayeeCodes>,
+    /// What the accountant wants to see.
+    pub requirements: Requirements,
 }
 
 /// Codes for the payees of one category.

@@ -1,5 +1,7 @@
 //! Posting codes over gRPC.
 
+use std::collections::BTreeSet;
+
 use nonrecours_contracts::payments::{
     self as wire, GetPostingCodesRequest, SetPostingCodesRequest,
     posting_codes_service_server::{PostingCodesService, PostingCodesServiceServer},
@@ -14,7 +16,10 @@ use nonrecours_rpc::{Check, Failure, convert::to_timestamp, etag, field, open};
 use tonic::{Code, Request, Response, Status};
 
 use super::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes, store};
-use crate::error::{DOMAIN, Error};
+use crate::{
+    error::{DOMAIN, Error},
+    instalment::{DocumentKind, Requirements, wire::document_kind},
+};
 
 /// The rpcs about posting codes.
 pub struct Codes {
@@ -123,7 +128,11 @@ fn budget_codes(check: &mut Check, given: &wire::BudgetCodes) -> Option<BudgetCo
             None => whole = false,
         }
     }
+    let nomenclature = Requirements::default();
+    let first = kinds(given.first_documents(), nomenclature.first);
+    let later = kinds(given.later_documents(), nomenclature.later);
     Some(BudgetCodes {
+        requirements: Requirements { first, later },
         authority_siret: authority_siret?,
         posting_office: posting_office?,
         collectivity_code: collectivity_code?,
@@ -159,6 +168,18 @@ fn payee_codes(check: &mut Check, path: &str, given: &wire::PayeeCodes) -> Optio
     })
 }
 
+/// The kinds that are given, each once; none given: those of the nomenclature.
+fn kinds(
+    given: impl Iterator<Item = wire::SupportingDocumentKind>,
+    otherwise: Vec<DocumentKind>,
+) -> Vec<DocumentKind> {
+    let kinds: BTreeSet<_> = given.filter_map(document_kind).collect();
+    if kinds.is_empty() {
+        return otherwise;
+    }
+    kinds.into_iter().collect()
+}
+
 fn twice() -> Invalid {
     Invalid::new(
         "DUPLICATE",
@@ -192,6 +213,13 @@ impl From<PayeeCategory> for wire::PayeeCategory {
     }
 }
 
+fn shown(kinds: &[DocumentKind]) -> Vec<i32> {
+    let kinds = kinds.iter().copied();
+    kinds
+        .map(|kind| wire::SupportingDocumentKind::from(kind).into())
+        .collect()
+}
+
 fn message(codes: &PostingCodes) -> wire::PostingCodes {
     let payees = codes.codes.payees.iter().map(|payee| wire::PayeeCodes {
         category: wire::PayeeCategory::from(payee.category).into(),
@@ -208,6 +236,8 @@ fn message(codes: &PostingCodes) -> wire::PostingCodes {
             budget_code: codes.codes.budget_code.clone(),
             function_code: codes.codes.function_code.clone().unwrap_or_default(),
             payees: payees.collect(),
+            first_documents: shown(&codes.codes.requirements.first),
+            later_documents: shown(&codes.codes.requirements.later),
         }),
         version: codes.version,
         create_time: Some(to_timestamp(codes.create_time)),

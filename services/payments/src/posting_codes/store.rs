@@ -7,7 +7,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    instalment::{DocumentKind, Requirements},
+};
 
 /// The codes in force.
 pub async fn current(
@@ -20,8 +23,9 @@ pub async fn current(
                   payee_categories, payee_natures, payee_third_parties, payee_legal_natures,
                   (SELECT first.create_time FROM posting_codes AS first
                    WHERE first.programme_id = codes.programme_id AND first.version = 1) AS "create_time!",
-                  create_time AS update_time
-           FROM posting_codes AS codes
+                  create_time AS update_time,
+                  rules.first_kinds AS "first_kinds?", rules.later_kinds AS "later_kinds?"
+           FROM posting_codes AS codes LEFT JOIN document_rules AS rules USING (programme_id, version)
            WHERE programme_id = $1
            ORDER BY version DESC LIMIT 1"#,
         name.programme.uuid()
@@ -95,10 +99,24 @@ pub async fn insert(tx: &mut Tx, codes: &PostingCodes) -> Result<(), Error> {
     match inserted.map_err(pg::Error::from) {
         // Nothing can be locked before the first version is there: its key decides who was first.
         Err(pg::Error::Duplicate { constraint }) if constraint == "posting_codes_pkey" => {
-            Err(Failure::concurrent_update().into())
+            return Err(Failure::concurrent_update().into());
         }
-        inserted => Ok(inserted.map(|_| ())?),
+        inserted => inserted.map(|_| ())?,
     }
+    let column = |kinds: &[DocumentKind]| -> Vec<&'static str> {
+        kinds.iter().map(|kind| kind.code()).collect()
+    };
+    sqlx::query!(
+        "INSERT INTO document_rules (programme_id, version, first_kinds, later_kinds) VALUES ($1, $2, $3, $4)",
+        codes.name.programme.uuid(),
+        codes.version,
+        &column(&budget.requirements.first) as &[&str],
+        &column(&budget.requirements.later) as &[&str]
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(pg::Error::from)?;
+    Ok(())
 }
 
 struct Row {
@@ -114,6 +132,8 @@ struct Row {
     payee_legal_natures: Vec<String>,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
+    first_kinds: Option<Vec<String>>,
+    later_kinds: Option<Vec<String>>,
 }
 
 impl Row {
@@ -139,9 +159,19 @@ impl Row {
                 },
             )
             .collect::<Option<_>>()?;
+        let nomenclature = Requirements::default();
+        // Versions set before the programme could say what it asks for ask for what the nomenclature does.
+        let kinds = |codes: Option<Vec<String>>, otherwise| match codes {
+            Some(codes) => codes.iter().map(|code| DocumentKind::of(code)).collect(),
+            None => Some(otherwise),
+        };
         Some(PostingCodes {
             name,
             codes: BudgetCodes {
+                requirements: Requirements {
+                    first: kinds(self.first_kinds, nomenclature.first)?,
+                    later: kinds(self.later_kinds, nomenclature.later)?,
+                },
                 authority_siret: self.authority_siret.parse().ok()?,
                 posting_office: self.posting_office,
                 collectivity_code: self.collectivity_code,

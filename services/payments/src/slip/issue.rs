@@ -1,14 +1,19 @@
 //! Issuing a slip: what may go into it, under which numbers, and what its file says.
 
-use nonrecours_kernel::{
-    Blocker, BudgetYear, InstalmentName, Money, ProgrammeId, Siret, SlipName, Violation,
-};
+use nonrecours_kernel::{Blocker, BudgetYear, Money, ProgrammeId, Siret, SlipName, Violation};
 use nonrecours_pes::{self as pes, SlipKind};
 use time::{Date, OffsetDateTime};
 
-use super::domain::{Order, Reason, Slip, Stage};
+use super::{
+    address::postal,
+    blocker::{
+        account_changed, codes_missing, difference_open, in_slip, not_ordered, other_programme,
+        other_year, unidentified,
+    },
+    domain::{Order, Reason, Slip, Stage},
+};
 use crate::{
-    instalment::{Instalment, Obstacle, Ordered, Schedule},
+    instalment::{Instalment, Obstacle, Ordered, Schedule, SupportingDocument},
     payment_plan::Charge,
     posting_codes::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes},
 };
@@ -29,6 +34,8 @@ pub struct ThirdParty {
     pub siret: Siret,
     /// Legal category.
     pub category: PayeeCategory,
+    /// Postal address, as one text.
+    pub address: Option<String>,
 }
 
 /// An instalment that is to go into a slip, and all that may stand in the way.
@@ -191,6 +198,10 @@ fn admit<'a>(
             }
         }
     }
+    let to = ordered.map(|ordered| &ordered.certified.account);
+    if to.is_some_and(|to| to.standing.ended()) {
+        found.push(account_changed(name));
+    }
     if candidate.difference {
         found.push(difference_open(name));
     }
@@ -273,12 +284,17 @@ impl Ready<'_> {
     fn piece(&self, codes: &BudgetCodes) -> pes::Piece {
         let (plan, payee) = (&self.schedule.plan, &self.schedule.payee);
         let kind = self.instalment.kind.french();
-        let account = &self.ordered.certified.account;
+        let account = &self.ordered.certified.account.details;
         pes::Piece {
             id: self.piece.to_string(),
             object: format!("{} - {kind}", plan.title),
-            // The documents go to the accountant apart: none has an identifier here yet.
-            documents: Vec::new(),
+            documents: self
+                .instalment
+                .documents
+                .iter()
+                .filter(|document| !document.withdrawn)
+                .map(SupportingDocument::listed)
+                .collect(),
             lines: vec![pes::Line {
                 nature: self.codes.nature.clone(),
                 function: codes.function_code.clone(),
@@ -290,7 +306,7 @@ impl Ready<'_> {
                     category: self.codes.third_party_category.clone(),
                     legal_nature: self.codes.legal_nature.clone(),
                     name: payee.legal_name.clone(),
-                    address: None,
+                    address: self.third_party.address.as_deref().and_then(postal),
                     account: pes::Account {
                         iban: account.iban.clone(),
                         bic: account.bic.clone(),
@@ -300,76 +316,4 @@ impl Ready<'_> {
             }],
         }
     }
-}
-
-fn not_ordered(name: &InstalmentName) -> Blocker {
-    Blocker::new(
-        "INSTALMENT_NOT_ORDERED",
-        name.to_string(),
-        "The payment is not ordered, or is paid already.",
-        "Le paiement de cette échéance n'est pas ordonné, ou il est déjà fait : retirez-la du bordereau, ou faites-la \
-         d'abord ordonner.",
-    )
-}
-
-fn in_slip(name: &InstalmentName) -> Blocker {
-    Blocker::new(
-        "ORDER_IN_SLIP",
-        name.to_string(),
-        "The order is in a slip already.",
-        "Ce mandat figure déjà dans un bordereau qui n'a pas été rejeté : retirez-le de celui-ci.",
-    )
-}
-
-fn other_programme(name: &InstalmentName) -> Blocker {
-    Blocker::new(
-        "ORDER_OTHER_PROGRAMME",
-        name.to_string(),
-        "The convention is of another programme, or it is not known of which.",
-        "Cette échéance relève d'un autre programme, ou son programme n'est pas encore connu : vérifiez la convention.",
-    )
-}
-
-fn other_year(name: &InstalmentName, due: Option<BudgetYear>) -> Blocker {
-    let (en, fr) = match due {
-        Some(year) => (
-            format!("The order goes on the budget year {year}."),
-            format!(
-                "Ce mandat s'impute aujourd'hui sur l'exercice {year} : changez l'exercice du bordereau."
-            ),
-        ),
-        None => (
-            "The budget year of the convention has not begun.".to_owned(),
-            "L'exercice de cette convention n'est pas commencé : attendez le 1er janvier."
-                .to_owned(),
-        ),
-    };
-    Blocker::new("ORDER_OTHER_YEAR", name.to_string(), en, fr)
-}
-
-fn unidentified(name: &InstalmentName) -> Blocker {
-    Blocker::new(
-        "PAYEE_UNIDENTIFIED",
-        name.to_string(),
-        "SIRET and category of the payee are not known: save the operator again.",
-        "Le SIRET et la catégorie du bénéficiaire ne sont pas connus ici : enregistrez à nouveau la fiche de l'opérateur.",
-    )
-}
-
-fn codes_missing(name: &InstalmentName) -> Blocker {
-    Blocker::new(
-        "POSTING_CODES_MISSING",
-        name.to_string(),
-        "The programme has no posting codes for payees of this category.",
-        "Le programme n'a pas de codes d'imputation pour cette catégorie de bénéficiaire : l'ordonnateur les enregistre.",
-    )
-}
-
-fn difference_open(name: &InstalmentName) -> Blocker {
-    Blocker::new(
-        "DIFFERENCE_OPEN",
-        name.to_string(),
-        "A difference stated by the accountant waits to be settled.",
-        "Un écart relevé dans un retour du comptable attend d'être réglé : faites-le régler d'abord.",
-    )
 }

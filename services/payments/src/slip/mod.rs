@@ -1,5 +1,7 @@
 //! Slips of payment orders (bordereaux de mandats): numbered without gaps, rendered as a file, followed at the accountant's.
 
+mod address;
+mod blocker;
 mod domain;
 mod issue;
 pub mod orders;

@@ -45,6 +45,21 @@ pub async fn last(
         .collect()
 }
 
+/// Whether an instalment is in a slip that was not rejected. Slips are the programme's; their orders an operator sees too.
+pub async fn is_sent(tx: &mut Tx, instalment: &InstalmentName) -> Result<bool, Error> {
+    let sent = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM slip_order
+                          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3
+                            AND state NOT IN ('FLOW_REJECTED', 'REJECTED')) AS "sent!""#,
+        instalment.operator.uuid(),
+        instalment.convention.uuid(),
+        instalment.instalment.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(sent)
+}
+
 /// These orders, each with its slip and budget year, in the order of their keys.
 pub async fn get(
     tx: &mut Tx,

@@ -204,7 +204,7 @@ pub async fn known(
     convention: &ConventionName,
 ) -> Result<(Option<ProgrammeId>, Option<ThirdParty>), Error> {
     let row = sqlx::query!(
-        "SELECT programme_id, siret, category
+        "SELECT programme_id, siret, category, address
          FROM payment_plan JOIN operator USING (operator_id)
          WHERE operator_id = $1 AND convention_id = $2",
         convention.operator.uuid(),
@@ -217,6 +217,7 @@ pub async fn known(
         (Some(siret), Some(category)) => Some(ThirdParty {
             siret: siret.parse().map_err(|_| damaged())?,
             category: PayeeCategory::of(&category).ok_or_else(damaged)?,
+            address: row.address,
         }),
         _ => None,
     };
@@ -231,11 +232,12 @@ pub async fn learn_third_party(
     revision: i64,
 ) -> Result<(), Error> {
     sqlx::query!(
-        "UPDATE operator SET siret = $2, category = $3 WHERE operator_id = $1 AND revision <= $4",
+        "UPDATE operator SET siret = $2, category = $3, address = $5 WHERE operator_id = $1 AND revision <= $4",
         operator.uuid(),
         third_party.siret.to_string(),
         third_party.category.code(),
-        revision
+        revision,
+        third_party.address
     )
     .execute(tx.conn())
     .await?;

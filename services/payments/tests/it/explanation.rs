@@ -153,13 +153,21 @@ async fn measures_and_amendments_are_explained() {
     convention.suspended = true;
     convention.revision += 1;
     told(&convention).await;
+    let suspended = obstacle(
+        "CONVENTION_SUSPENDED",
+        "convention, art. 8",
+        &[Role::AuthorisingOfficer],
+    );
+    let missing = obstacle(
+        "DOCUMENT_MISSING",
+        "CGCT, art. D. 1617-19 et annexe I (décret n° 2016-33)",
+        &[Role::OperatorManager, Role::ProgrammeOfficer],
+    );
+    // Act, convention and RIB: there is no call.
+    let expected = [suspended, missing.clone(), missing.clone(), missing];
     assert_eq!(
         obstacles(&one(&world, &agreed.advance.name).await),
-        [obstacle(
-            "CONVENTION_SUSPENDED",
-            "convention, art. 8",
-            &[Role::AuthorisingOfficer]
-        )]
+        expected
     );
     convention.suspended = false;
     convention.instalment_terms.truncate(1);

@@ -62,11 +62,14 @@ async fn another_operators_token_reaches_nothing() {
     assert_eq!(world.instalment(&name).await, agreed.advance);
 }
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 7] = [
     "SELECT count(*) FROM operator",
     "SELECT count(*) FROM payment_plan",
     "SELECT count(*) FROM instalment",
     "SELECT count(*) FROM ledger_entry",
+    "SELECT count(*) FROM bank_account",
+    "SELECT count(*) FROM known_file",
+    "SELECT count(*) FROM supporting_document",
 ];
 
 async fn scope(connection: &mut PgConnection, operator: &str) {
@@ -77,12 +80,12 @@ async fn scope(connection: &mut PgConnection, operator: &str) {
         .unwrap();
 }
 
-async fn counts(pool: &PgPool, operator: Option<&str>) -> [i64; 4] {
+async fn counts(pool: &PgPool, operator: Option<&str>) -> [i64; 7] {
     let mut tx = pool.begin().await.unwrap();
     if let Some(operator) = operator {
         scope(&mut tx, operator).await;
     }
-    let mut counts = [0; 4];
+    let mut counts = [0; 7];
     for (count, table) in counts.iter_mut().zip(TABLES) {
         *count = sqlx::query(table).fetch_one(&mut *tx).await.unwrap().get(0);
     }
@@ -98,11 +101,11 @@ async fn the_database_shows_only_the_operators_rows_when_the_predicate_is_left_o
     let app = world.db.app().await;
     let own = agreed.operator.to_string();
     let theirs = other.operator.to_string();
-    assert_eq!(counts(&app, Some(&own)).await, [1, 1, 2, 2]);
-    assert_eq!(counts(&app, Some(&theirs)).await, [1, 1, 2, 0]);
-    assert_eq!(counts(&app, Some("*")).await, [2, 2, 4, 2]);
-    assert_eq!(counts(&app, Some("")).await, [0; 4]);
-    assert_eq!(counts(&app, None).await, [0; 4]);
+    assert_eq!(counts(&app, Some(&own)).await, [1, 1, 2, 2, 1, 6, 5]);
+    assert_eq!(counts(&app, Some(&theirs)).await, [1, 1, 2, 0, 1, 6, 0]);
+    assert_eq!(counts(&app, Some("*")).await, [2, 2, 4, 2, 2, 12, 5]);
+    assert_eq!(counts(&app, Some("")).await, [0; 7]);
+    assert_eq!(counts(&app, None).await, [0; 7]);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod amendments;
+mod bank_account;
 mod budget_year;
+mod documents;
 mod explanation;
 mod follow;
 mod instalment;
@@ -11,6 +13,7 @@ mod isolation;
 mod ledger_entry;
 mod measures;
 mod migrations;
+mod papers;
 mod payment_difference;
 mod payment_plan;
 mod posting_codes;
@@ -18,6 +21,7 @@ mod race;
 mod recovery;
 mod recovery_ending;
 mod recovery_schema;
+mod redirection;
 mod refusals;
 mod return_file;
 mod schema;

@@ -190,3 +190,24 @@ async fn plans_of_before_are_charged_to_their_own_year() {
         Some("payment_plan_carried_to")
     );
 }
+
+#[tokio::test]
+async fn what_was_called_before_accounts_were_kept_has_none_and_the_feed_is_read_again() {
+    let (db, owner) = at("accounts", 5).await;
+    let cursor = "INSERT INTO feed_cursor VALUES ('conventions', 'x', '2025-10-07T09:00Z')";
+    sqlx::query(cursor).execute(&owner).await.unwrap();
+    migrate(&db).await;
+    let accounts = "SELECT concat_ws(' ', state, iban IS NOT NULL, bank_account_id IS NULL)
+                    FROM instalment ORDER BY instalment_id";
+    assert_eq!(
+        texts(&owner, accounts).await,
+        ["PAID t t", "CALLED t t", "CERTIFIED t t"]
+    );
+    let cursors = "SELECT source FROM feed_cursor";
+    assert_eq!(texts(&owner, cursors).await, [""; 0]);
+    let unknown = "UPDATE instalment SET bank_account_id = instalment_id";
+    assert_eq!(
+        broken(&owner, unknown).await.as_deref(),
+        Some("instalment_bank_account")
+    );
+}

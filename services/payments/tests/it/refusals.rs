@@ -215,6 +215,11 @@ async fn every_fault_of_a_request_is_told_at_once() {
     let mut request = call(name);
     request.reference = "  ".to_owned();
     request.request_id = "not a UUID".to_owned();
+    request.documents[0].file = request.documents[0]
+        .file
+        .replace("/conventions/0", "/conventions/1");
+    request.documents[1].file = agreed.balance.name.clone();
+    request.documents[2].kind = 0;
     let account = request.bank_account.as_mut().unwrap();
     account.iban = "FR90 3000 1001 52D6 2000 0000 042".to_owned();
     account.bic = "BDF".to_owned();
@@ -225,6 +230,9 @@ async fn every_fault_of_a_request_is_told_at_once() {
             ("bank_account.bic", "BIC_FORMAT"),
             ("bank_account.holder", "NIR_FORBIDDEN"),
             ("bank_account.iban", "IBAN_CHECKSUM"),
+            ("documents[0].file", "FILE_ELSEWHERE"),
+            ("documents[1].file", "RESOURCE_NAME_INVALID"),
+            ("documents[2].kind", "REQUIRED"),
             ("reference", "REQUIRED"),
             ("request_id", "UUID_INVALID"),
         ])
@@ -234,6 +242,25 @@ async fn every_fault_of_a_request_is_told_at_once() {
     assert_eq!(
         told(world.call(request).await),
         faults(&[("bank_account", "REQUIRED")])
+    );
+
+    let mut request = call(name);
+    request.bank_account_name = format!(
+        "operators/{}/bankAccounts/{}",
+        agreed.operator,
+        uuid::Uuid::max()
+    );
+    assert_eq!(
+        told(world.call(request).await),
+        faults(&[("bank_account", "ACCOUNT_TWICE")])
+    );
+    let mut request = call(name);
+    request.bank_account = None;
+    let other = world.operator();
+    request.bank_account_name = format!("{other}/bankAccounts/{}", uuid::Uuid::max());
+    assert_eq!(
+        told(world.call(request).await),
+        faults(&[("bank_account_name", "ACCOUNT_ELSEWHERE")])
     );
 
     let mut request = certify(name);

@@ -137,6 +137,7 @@ pub fn budget_codes() -> BudgetCodes {
             third_party_category: "23".to_owned(),
             legal_nature: "09".to_owned(),
         }],
+        ..Default::default()
     }
 }
 

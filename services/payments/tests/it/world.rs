@@ -10,7 +10,7 @@ use nonrecours_contracts::{
     feed::{Change, PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient},
     google::r#type as wire,
     payments::{
-        BankAccount, CallInstalmentRequest, CertifyInstalmentRequest, ConfirmInstalmentRequest,
+        AccountDetails, CallInstalmentRequest, CertifyInstalmentRequest, ConfirmInstalmentRequest,
         GetInstalmentRequest, GetPaymentPlanRequest, Instalment, LedgerEntry,
         ListInstalmentsRequest, ListLedgerEntriesRequest, OrderInstalmentRequest, PaymentPlan,
         instalment_service_client::InstalmentServiceClient,
@@ -20,7 +20,9 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_host::{DatabaseConfig, Environment, HostSettings};
-use nonrecours_kernel::{ConventionName, IdSource, Money, OperatorId, OperatorName, paris_date};
+use nonrecours_kernel::{
+    ConventionName, IdSource, InstalmentName, Money, OperatorId, OperatorName, paris_date,
+};
 use nonrecours_payments::{Config, MIGRATOR, SERVICE, serve};
 use nonrecours_rpc::{
     ServerConfig,
@@ -34,6 +36,8 @@ use nonrecours_testkit::{
 };
 use prost_types::Duration;
 use tonic::Status;
+
+use crate::papers::{FILES, NEEDED, documents};
 
 /// An account of the commune at the Treasury.
 pub const IBAN: &str = "FR903000100152D620000000041";
@@ -175,6 +179,7 @@ impl World {
             legal_name: legal_name.to_owned(),
             siret: "21620263000010".to_owned(),
             category: category.into(),
+            address: "Place de la Mairie – 62217 Dainville".to_owned(),
             ..Default::default()
         };
         self.feed
@@ -208,7 +213,12 @@ impl World {
         }
     }
 
+    /// Says that there is a convention, after the files that may justify its payments.
     pub fn tell(&self, convention: &source::Convention) {
+        let name: ConventionName = convention.name.parse().unwrap();
+        for kind in FILES {
+            self.tell_file(&name, kind, false);
+        }
         self.feed.push(
             &convention.name,
             convention.revision,
@@ -223,12 +233,13 @@ impl World {
         self.learned(&self.convention(operator)).await
     }
 
-    /// Tells of the convention and waits until its plan is there.
+    /// Tells of the convention and waits until its plan is there; the operator's account is approved.
     pub async fn learned(&self, convention: &source::Convention) -> Agreed {
         self.tell(convention);
         let name: ConventionName = convention.name.parse().unwrap();
         self.changes_until("payment_plan.opened", &format!("{name}/paymentPlan"))
             .await;
+        self.account(&name).await;
         let [advance, balance] = self.schedule(&name).await.try_into().unwrap();
         Agreed {
             operator: name.operator,
@@ -309,17 +320,26 @@ impl World {
 
     /// Takes an instalment from PLANNED through this many of its four steps, each by its own person.
     pub async fn advance(&self, name: &str, steps: usize) -> Instalment {
-        if steps > 0 {
-            self.call(call(name)).await.unwrap();
-        }
-        if steps > 1 {
-            self.certify(certify(name)).await.unwrap();
-        }
-        if steps > 2 {
-            self.order(order(name)).await.unwrap();
-        }
-        if steps > 3 {
-            self.confirm(confirm(name, &self.clock)).await.unwrap();
+        self.advance_between(name, 0, steps).await
+    }
+
+    /// The same from after the first steps to the end.
+    pub async fn advance_from(&self, name: &str, made: usize) -> Instalment {
+        self.advance_between(name, made, 4).await
+    }
+
+    async fn advance_between(&self, name: &str, made: usize, steps: usize) -> Instalment {
+        for step in made..steps {
+            match step {
+                0 => {
+                    let instalment: InstalmentName = name.parse().unwrap();
+                    self.account(&instalment.parent()).await;
+                    self.call(call(name)).await.unwrap()
+                }
+                1 => self.certify(certify(name)).await.unwrap(),
+                2 => self.order(order(name)).await.unwrap(),
+                _ => self.confirm(confirm(name, &self.clock)).await.unwrap(),
+            };
         }
         self.instalment(name).await
     }
@@ -355,8 +375,8 @@ pub fn euros(cents: i64) -> wire::Money {
     to_money(Money::from_cents(cents))
 }
 
-pub fn rib() -> BankAccount {
-    BankAccount {
+pub fn rib() -> AccountDetails {
+    AccountDetails {
         iban: "fr90 3000 1001 52d6 2000 0000 041".to_owned(),
         bic: "BDFEFRPPCCT".to_owned(),
         holder: "Commune de Dainville".to_owned(),
@@ -369,17 +389,17 @@ pub fn call(name: &str) -> CallInstalmentRequest {
         name: name.to_owned(),
         reference: "2025-114".to_owned(),
         bank_account: Some(rib()),
-        etag: String::new(),
+        documents: documents(name, &NEEDED),
         request_id: request_id(),
+        ..Default::default()
     }
 }
 
 pub fn certify(name: &str) -> CertifyInstalmentRequest {
     CertifyInstalmentRequest {
         name: name.to_owned(),
-        bank_account: None,
-        etag: String::new(),
         request_id: request_id(),
+        ..Default::default()
     }
 }
 

@@ -1,15 +1,12 @@
-//! The account an instalment is paid to.
+//! What a RIB says of an account.
 
 use nonrecours_kernel::{Bic, Iban, Warning, holder_warning};
 
 use crate::payment_plan::Payee;
 
-/// Where its warnings point to: the field of every message that carries a bank account.
-const FIELD: &str = "bank_account";
-
 /// A bank account as its RIB gives it. Debug masks the IBAN.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BankAccount {
+pub struct Details {
     /// IBAN with right keys.
     pub iban: Iban,
     /// BIC.
@@ -18,18 +15,19 @@ pub struct BankAccount {
     pub holder: String,
 }
 
-impl BankAccount {
-    /// What a person should look at before paying this operator there; never a refusal.
+impl Details {
+    /// What a person should look at before paying this operator there; never a refusal. `field` is that of the message
+    /// which carries the account.
     ///
     /// `IBAN_NOT_AT_TREASURY` for a public body, `IBAN_HOLDER_DIFFERS` when the holder has another name.
-    pub fn warnings(&self, payee: &Payee) -> Vec<Warning> {
+    pub fn warnings(&self, field: &str, payee: &Payee) -> Vec<Warning> {
         let bank = self
             .iban
             .warnings(payee.is_public)
             .into_iter()
-            .map(|remark| Warning::at(format!("{FIELD}.iban"), remark));
+            .map(|remark| Warning::at(format!("{field}.iban"), remark));
         let holder = holder_warning(&self.holder, &payee.legal_name)
-            .map(|remark| Warning::at(format!("{FIELD}.holder"), remark));
+            .map(|remark| Warning::at(format!("{field}.holder"), remark));
         bank.chain(holder).collect()
     }
 }
@@ -37,28 +35,28 @@ impl BankAccount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instalment::fixtures::{account, payee};
+    use crate::instalment::fixtures::{details, payee};
 
     #[test]
     fn an_unusual_account_is_remarked_upon() {
-        let reasons = |account: &BankAccount, payee: &Payee| -> Vec<_> {
-            account
-                .warnings(payee)
+        let reasons = |details: &Details, payee: &Payee| -> Vec<_> {
+            details
+                .warnings("details", payee)
                 .into_iter()
                 .map(|warning| (warning.field, warning.reason))
                 .collect()
         };
-        assert_eq!(reasons(&account(), &payee()), []);
-        let elsewhere = BankAccount {
+        assert_eq!(reasons(&details(), &payee()), []);
+        let elsewhere = Details {
             iban: "fr14 2004 1010 0505 0001 3m02 606".parse().unwrap(),
             holder: "Mme Martin".to_owned(),
-            ..account()
+            ..details()
         };
         assert_eq!(
             reasons(&elsewhere, &payee()),
             [
-                ("bank_account.iban".to_owned(), "IBAN_NOT_AT_TREASURY"),
-                ("bank_account.holder".to_owned(), "IBAN_HOLDER_DIFFERS"),
+                ("details.iban".to_owned(), "IBAN_NOT_AT_TREASURY"),
+                ("details.holder".to_owned(), "IBAN_HOLDER_DIFFERS"),
             ]
         );
         let private = Payee {
@@ -71,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_iban_is_masked_where_it_may_be_logged() {
-        let shown = format!("{:?}", account());
-        assert!(!shown.contains(account().iban.as_str()), "{shown}");
+        let shown = format!("{:?}", details());
+        assert!(!shown.contains(details().iban.as_str()), "{shown}");
     }
 }
