@@ -10,7 +10,11 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 14] = [
+const NO_RESOURCE: [(&str, &str); 15] = [
+    (
+        "nonrecours.followup.v1.PushService.GetPushProgress",
+        "how far a stream has come, whose id is the client's own",
+    ),
     (
         "nonrecours.followup.v1.SubjectRequestService.ExportPersonalData",
         "everything held on a person, under the name of their request",

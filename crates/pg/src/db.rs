@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use nonrecours_kernel::{Clock, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    Acquire as _, ConnectOptions as _, PgPool, Postgres, Transaction,
+    Acquire as _, AssertSqlSafe, ConnectOptions as _, PgPool, Postgres, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -118,20 +118,32 @@ impl Db {
         Ok(tx)
     }
 
-    async fn open(&self, statement: &'static str, scope: &Scope) -> Result<Tx, Error> {
-        let inner = self.start(statement).await?;
+    /// Begins a transaction and binds it to the scope, in one round trip.
+    async fn open(&self, begin: &str, scope: &Scope) -> Result<Tx, Error> {
+        // An id or a star: nothing that a quotation mark could be in.
+        let operator = scope
+            .operator()
+            .map_or_else(|| "*".to_owned(), |operator| operator.to_string());
+        let inner = self
+            .start(format!(
+                "{begin}; SELECT set_config('nonrecours.operator', '{operator}', true)"
+            ))
+            .await?;
         let committed = Arc::clone(&self.committed);
-        Tx::open(inner, scope, self.clock.now(), committed, self.witness).await
+        Ok(Tx::of(
+            inner,
+            scope,
+            self.clock.now(),
+            committed,
+            self.witness,
+        ))
     }
 
     /// Starts a transaction on a task of its own, which goes on when the caller is gone: sqlx 0.9.0 gives a connection
     /// back to the pool inside an open transaction when it is cancelled between BEGIN and its answer (sqlx issue 4393),
     /// and a client that breaks off, or a deadline, cancels a handler anywhere.
-    async fn start(
-        &self,
-        statement: &'static str,
-    ) -> Result<Transaction<'static, Postgres>, Error> {
-        let pool = self.pool.clone();
+    async fn start(&self, statement: String) -> Result<Transaction<'static, Postgres>, Error> {
+        let (pool, statement) = (self.pool.clone(), AssertSqlSafe(statement));
         let started =
             tokio::spawn(async move { pool.begin_with(statement).await }.in_current_span());
         match started.await {

@@ -35,6 +35,7 @@ pub struct Entry {
     kind: &'static str,
     type_url: String,
     snapshot: Vec<u8>,
+    traceparent: Option<String>,
 }
 
 impl Entry {
@@ -47,6 +48,16 @@ impl Entry {
             kind: change.kind,
             type_url: M::type_url(),
             snapshot: snapshot.encode_to_vec(),
+            traceparent: None,
+        }
+    }
+
+    /// The same, made by a request of another trace than the one that writes it.
+    #[must_use]
+    pub fn traced(self, traceparent: String) -> Self {
+        Self {
+            traceparent: Some(traceparent),
+            ..self
         }
     }
 }
@@ -109,13 +120,18 @@ impl Tx {
             .iter()
             .map(|entry| entry.snapshot.as_slice())
             .collect();
+        let traceparents: Vec<&str> = entries
+            .iter()
+            .map(|entry| entry.traceparent.as_deref().unwrap_or(&traceparent))
+            .collect();
         let done = sqlx::query!(
             "INSERT INTO outbox (operator_id, era, resource, revision, kind, actor, occur_time, traceparent, type_url,
                                  snapshot, why)
-             SELECT new.operator_id, (SELECT max(era) FROM feed_era), new.resource, new.revision, new.kind, $7, $8, $9,
-                    new.type_url, new.snapshot, $10
-             FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
-                  WITH ORDINALITY AS new (operator_id, resource, revision, kind, type_url, snapshot, place)
+             SELECT new.operator_id, (SELECT max(era) FROM feed_era), new.resource, new.revision, new.kind, $8, $9,
+                    new.traceparent, new.type_url, new.snapshot, $10
+             FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::text[])
+                  WITH ORDINALITY
+                  AS new (operator_id, resource, revision, kind, type_url, snapshot, traceparent, place)
              ORDER BY new.place",
             &operators,
             &resources as &[&str],
@@ -123,9 +139,9 @@ impl Tx {
             &kinds as &[&str],
             &types as &[&str],
             &snapshots as &[&[u8]],
+            &traceparents as &[&str],
             actor,
             now,
-            traceparent,
             why
         )
         .execute(self.conn())

@@ -41,23 +41,15 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(crate) async fn open(
-        mut inner: Transaction<'static, Postgres>,
+    /// A transaction that has been bound to the scope.
+    pub(crate) fn of(
+        inner: Transaction<'static, Postgres>,
         scope: &Scope,
         now: OffsetDateTime,
         committed: Arc<Notify>,
         witness: Option<Witness>,
-    ) -> Result<Self, Error> {
-        let operator = scope
-            .operator()
-            .map_or_else(|| "*".to_owned(), |operator| operator.to_string());
-        sqlx::query!(
-            r#"SELECT set_config('nonrecours.operator', $1, true) AS "operator""#,
-            operator
-        )
-        .fetch_one(&mut *inner)
-        .await?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             inner,
             scope: scope.clone(),
             now,
@@ -66,7 +58,7 @@ impl Tx {
             why: String::new(),
             touched: Touched::default(),
             witness,
-        })
+        }
     }
 
     /// The commit is not waited for on the disk: a crash of the database server may lose it, and nothing but it.

@@ -484,3 +484,26 @@ async fn a_request_cancelled_while_its_transaction_begins_leaves_no_open_transac
     }
     assert_eq!(settled(&db, 200).await.len(), 200, "every commit was one");
 }
+
+#[tokio::test]
+async fn changes_of_several_requests_in_one_transaction_keep_their_own_traces() {
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let database = TestDb::create(SERVICE, &MIGRATOR).await;
+    let db = database.db(clock()).await;
+    let mut tx = db.begin(&all()).await.unwrap();
+    let entry = |name| Entry::new(change(name, 1, None), &snapshot(name));
+    tx.record_all(&[entry("a"), entry("b").traced(TRACE.to_owned()), entry("c")])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let traces: Vec<(String, String)> =
+        sqlx::query_as("SELECT resource, traceparent FROM outbox ORDER BY position")
+            .fetch_all(&database.owner().await)
+            .await
+            .unwrap();
+    let expected = [("a", ""), ("b", TRACE), ("c", "")];
+    assert_eq!(
+        traces,
+        expected.map(|(name, trace)| (name.to_owned(), trace.to_owned()))
+    );
+}

@@ -37,6 +37,8 @@ pub enum Error {
     LegalHoldLifted,
     /// What is sealed could not be opened, or nothing sealed.
     Seal(SealError),
+    /// A batch comes again under its number, but is another one.
+    BatchDiffers(i64),
     /// A table would have this many rows.
     TableTooLarge(usize),
 }
@@ -102,6 +104,21 @@ impl From<Error> for Failure {
                     format!(
                         "{name} n'est pas en vigueur : les enregistrements ne sont reçus qu'au titre d'une convention \
                          signée par les deux parties et non terminée."
+                    ),
+                ),
+            ),
+            Error::BatchDiffers(sequence) => Failure::new(
+                Code::FailedPrecondition,
+                DOMAIN,
+                "BATCH_DIFFERS",
+                Text::new(
+                    format!(
+                        "Batch {sequence} of this stream is done, and was another one: begin a new stream, under an id of \
+                         its own."
+                    ),
+                    format!(
+                        "Le lot {sequence} de cet envoi a déjà été enregistré avec un autre contenu : ouvrez un nouvel \
+                         envoi, sous un autre identifiant."
                     ),
                 ),
             ),

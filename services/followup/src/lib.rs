@@ -103,6 +103,11 @@ pub async fn serve(
         host.shutdown.clone(),
     );
     host.run(rotation::run(db.clone(), vault.clone(), shutdown.clone()));
+    let resumable = db.clone();
+    host.every("forgetting old streams", SWEEP_EVERY, move || {
+        let db = resumable.clone();
+        async move { push::mark::purge(&db, SERVICE).await.map(drop) }
+    });
     let (watched, new_ids) = (db.clone(), ids.clone());
     host.every("watching renewals", SWEEP_EVERY, move || {
         let (db, ids) = (watched.clone(), new_ids.clone());

@@ -1,5 +1,6 @@
 //! Indicators: counts and sums over the follow-up, never persons.
 
+mod arrivals;
 mod cache;
 pub mod domain;
 pub mod measure;

@@ -7,6 +7,7 @@ use nonrecours_kernel::OperatorId;
 use nonrecours_pg::{Error, Tx};
 use uuid::Uuid;
 
+use super::arrivals::Arrivals;
 use crate::{
     beneficiary::domain::Beneficiary, entitlement::domain::Entitlement, push::plan::Plan, renewal,
     session::domain::Session, step::domain::Step,
@@ -15,7 +16,9 @@ use crate::{
 /// The figures that one transaction moves, of one operator.
 pub struct Keeper {
     operator: OperatorId,
-    /// Persons and sessions whose figures move: held, or new.
+    /// New persons without rights.
+    arrivals: Arrivals,
+    /// Other persons, and sessions, whose figures move: held, or new.
     subjects: BTreeSet<Uuid>,
     /// What those held counted for, as the database wrote it.
     before: Vec<String>,
@@ -26,6 +29,7 @@ impl Keeper {
     pub fn new(operator: OperatorId) -> Self {
         Self {
             operator,
+            arrivals: Arrivals::default(),
             subjects: BTreeSet::new(),
             before: Vec::new(),
         }
@@ -39,8 +43,7 @@ impl Keeper {
     ) -> Result<(), Error> {
         let changed = plan.updates.iter().map(|record| record.id.uuid());
         self.persons(tx, changed).await?;
-        self.subjects
-            .extend(plan.inserts.iter().map(|record| record.id.uuid()));
+        self.arrivals.add(&plan.inserts);
         Ok(())
     }
 
@@ -96,9 +99,16 @@ impl Keeper {
         tx: &mut Tx,
         persons: impl Iterator<Item = Uuid>,
     ) -> Result<(), Error> {
-        let persons: BTreeSet<Uuid> = persons
-            .filter(|person| !self.subjects.contains(person))
-            .collect();
+        let mut unknown = BTreeSet::new();
+        for person in persons {
+            if self.arrivals.remove(person) {
+                // New, so that nobody else moves their figures, but with more than they came with.
+                self.subjects.insert(person);
+            } else if !self.subjects.contains(&person) {
+                unknown.insert(person);
+            }
+        }
+        let persons = unknown;
         if persons.is_empty() {
             return Ok(());
         }
@@ -152,10 +162,15 @@ impl Keeper {
     }
 
     /// To be called last: others who count under the same convention wait from here to the end of the transaction.
-    pub async fn settle(self, tx: &mut Tx) -> Result<(), Error> {
+    pub async fn settle(mut self, tx: &mut Tx) -> Result<(), Error> {
         if self.subjects.is_empty() {
-            return Ok(());
+            if self.arrivals.is_empty() {
+                return Ok(());
+            }
+            return self.arrivals.settle(tx, self.operator).await;
         }
+        // All in one statement, and so in one order of the rows: two batches never wait for each other in a circle.
+        self.subjects.extend(self.arrivals.drain());
         let subjects: Vec<Uuid> = self.subjects.into_iter().collect();
         // An interruption that this transaction avoids counts with it.
         renewal::sweep::settle(tx, self.operator, &subjects).await?;

@@ -1,6 +1,6 @@
 //! The kinds of record a batch may bring: each is looked up, weighed, stored and announced in the same way.
 
-use std::future::Future;
+use std::{collections::HashMap, future::Future};
 
 use nonrecours_contracts::followup as wire;
 use nonrecours_kernel::{ConventionName, IdSource, OperatorId};
@@ -125,6 +125,9 @@ fn entry<C: Content, M: Message + Name>(
     Entry::new(change, snapshot)
 }
 
+/// Trace contexts by the reference of a record.
+pub type Traces = HashMap<String, String>;
+
 /// The writing of one batch: what it announces, and what becomes of its records.
 pub struct Writing<'a> {
     /// Its transaction.
@@ -139,6 +142,8 @@ pub struct Writing<'a> {
     pub changes: Vec<Entry>,
     /// Outcomes so far, by place.
     pub outcomes: Vec<(usize, Outcome)>,
+    /// Traces of the requests that brought records, where it is not that of the batch.
+    pub traces: &'a Traces,
 }
 
 impl Writing<'_> {
@@ -167,7 +172,14 @@ impl Writing<'_> {
         K::hold(&mut self.figures, &mut self.tx, &plan).await?;
         K::insert(&mut self.tx, self.convention, &plan.inserts).await?;
         K::update(&mut self.tx, self.convention.operator, &plan.updates).await?;
-        self.changes.extend(plan.written().map(K::entry));
+        let traces = self.traces;
+        self.changes.extend(plan.written().map(|record| {
+            let trace = traces.get(record.reference.as_str()).cloned();
+            match trace {
+                Some(trace) => K::entry(record).traced(trace),
+                None => K::entry(record),
+            }
+        }));
         self.outcomes.append(&mut plan.outcomes);
         Ok(plan)
     }

@@ -1,9 +1,13 @@
 //! Records pushed in bulk by operators' software.
 
 pub mod batch;
+mod group;
 mod intake;
 pub mod kind;
 pub mod known;
+pub mod mark;
 pub mod plan;
 pub mod read;
+pub mod results;
 pub mod rpc;
+pub mod turn;

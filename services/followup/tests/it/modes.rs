@@ -219,6 +219,7 @@ async fn a_stream_keeps_to_what_its_opening_asks_for() {
             convention: suite.convention.to_string(),
             mode: mode.into(),
             unit: unit.into(),
+            ..PushOpening::default()
         };
         let batches = [mixed(), vec![person("B1")]];
         let batches = (1..)
