@@ -32,7 +32,7 @@ const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 18] = [
+const PACKAGES: [Package; 19] = [
     package("kernel", &[]),
     // A program of its own, which a service runs: nobody waits for its engine to be built.
     package("typeset", &[]),
@@ -42,6 +42,7 @@ const PACKAGES: [Package; 18] = [
     package("issuer", &["kernel"]),
     package("files", &["kernel"]),
     package("pes", &["kernel"]),
+    package("sepa", &["kernel"]),
     package("rpc", &["contracts", "kernel"]),
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),
