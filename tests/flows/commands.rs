@@ -299,7 +299,11 @@ async fn a_convention_is_controlled_reported_on_and_put_on_notice_from_the_comma
 }
 
 /// Asks until the files that were brought are known to `payments`.
-async fn once_known<F: Future<Output = anyhow::Result<String>>>(ask: impl Fn() -> F) -> String {
+async fn once_known<F, E>(ask: impl Fn() -> F) -> String
+where
+    F: Future<Output = Result<String, E>>,
+    E: std::fmt::Debug + ToString,
+{
     for _ in 0..KNOWN_ATTEMPTS {
         match ask().await {
             Err(refused) if refused.to_string().contains("(NOT_FOUND)") => {

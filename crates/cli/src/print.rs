@@ -247,12 +247,8 @@ pub async fn targets(client: &Client, convention: &str) -> anyhow::Result<Option
         _ => "—".to_owned(),
     };
     let due = money(targets.due_amount.as_ref())?.french();
-    table.add_row([
-        &format!("coût d'un droit ouvert ({due} dus)"),
-        "",
-        &cost,
-        "",
-    ]);
+    let label = format!("coût d'un droit ouvert ({due} dus)");
+    table.add_row([label.as_str(), "", cost.as_str(), ""]);
     for column in 1..4 {
         align_right(&mut table, column);
     }

@@ -15,7 +15,8 @@ use nonrecours_contracts::{
         change_feed_service_server::{ChangeFeedService, ChangeFeedServiceServer},
     },
     followup::{
-        PushRecordsOnceRequest, PushRecordsRequest, PushRecordsResponse,
+        GetPushProgressRequest, PushProgress, PushRecordsOnceRequest, PushRecordsRequest,
+        PushRecordsResponse,
         push_service_client::PushServiceClient,
         push_service_server::{PushService, PushServiceServer},
     },
@@ -356,6 +357,13 @@ impl PushService for Handler {
         _: Request<PushRecordsOnceRequest>,
     ) -> Result<Response<PushRecordsResponse>, Status> {
         Ok(Response::new(PushRecordsResponse::default()))
+    }
+
+    async fn get_push_progress(
+        &self,
+        _: Request<GetPushProgressRequest>,
+    ) -> Result<Response<PushProgress>, Status> {
+        Ok(Response::new(PushProgress::default()))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use nonrecours_contracts::followup::push_service_client::PushServiceClient;
 use nonrecours_followup::{
     MIGRATOR, SERVICE,
-    convention::{Convention, store as conventions},
+    convention::{Convention, Terms, store as conventions},
     vault::Vault,
 };
 use nonrecours_kernel::{
@@ -119,6 +119,7 @@ impl Stage {
             name: self.convention,
             revision: 1,
             in_force: true,
+            terms: Terms::default(),
         };
         conventions::learn(&mut tx, &convention).await.unwrap();
         tx.commit().await.unwrap();

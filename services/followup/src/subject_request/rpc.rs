@@ -95,7 +95,7 @@ impl SubjectRequests {
         let reason = check.take("reason", domain::reason(&request.reason));
         let reason = check.finish(|| reason)?;
         let (mut tx, held) = match self.held(&scope, &request, &name, &request.etag).await? {
-            Held::Open(tx, held) => (tx, held),
+            Held::Open(open) => *open,
             Held::Done(earlier) => return Ok(*earlier),
         };
         let now = tx.now();
@@ -113,7 +113,7 @@ impl SubjectRequests {
         // An erasure is told to operators that received a referral of the person.
         let scope = scope.across();
         let (mut tx, held) = match self.held(&scope, &request, &name, &request.etag).await? {
-            Held::Open(tx, held) => (tx, held),
+            Held::Open(open) => *open,
             Held::Done(earlier) => return Ok(*earlier),
         };
         let now = tx.now();
@@ -160,7 +160,7 @@ impl SubjectRequests {
         let reason = check.take("reason", domain::reason(&request.reason));
         let (basis, reason) = check.finish(|| Some((basis??, reason?)))?;
         let (mut tx, held) = match self.held(&scope, &request, &name, &request.etag).await? {
-            Held::Open(tx, held) => (tx, held),
+            Held::Open(open) => *open,
             Held::Done(earlier) => return Ok(*earlier),
         };
         if !basis.fits(held.right) {
@@ -180,7 +180,7 @@ impl SubjectRequests {
         let scope = caller.reach(name.operator)?;
         Check::of(&request).finish(|| Some(()))?;
         let (mut tx, held) = match self.held(&scope, &request, &name, &request.etag).await? {
-            Held::Open(tx, held) => (tx, held),
+            Held::Open(open) => *open,
             Held::Done(earlier) => return Ok(*earlier),
         };
         let now = tx.now();
@@ -207,7 +207,7 @@ impl SubjectRequests {
             return Ok(Held::Done(Box::new(told)));
         }
         etag::check(etag, held.revision)?;
-        Ok(Held::Open(tx, held))
+        Ok(Held::Open(Box::new((tx, held))))
     }
 
     async fn get(&self, request: Request<GetSubjectRequestRequest>) -> Result<Wire, Error> {
@@ -277,7 +277,7 @@ impl SubjectRequests {
 
 /// A request about to be changed, or the answer given when it was.
 enum Held {
-    Open(Tx, SubjectRequest),
+    Open(Box<(Tx, SubjectRequest)>),
     Done(Box<Wire>),
 }
 
