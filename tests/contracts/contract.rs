@@ -53,7 +53,8 @@ pub fn is_ours(message: &MessageDescriptor) -> bool {
 pub fn carries_no_request_id(method: &MethodDescriptor) -> bool {
     let name = method.name();
     [
-        "Check", "Download", "Explain", "Export", "Get", "List", "Pull", "Push", "Query", "Verify",
+        "Check", "Download", "Explain", "Export", "Get", "List", "Preview", "Pull", "Push",
+        "Query", "Verify",
     ]
     .iter()
     .any(|verb| name.starts_with(verb))

@@ -133,6 +133,7 @@ fn name_for(method: &MethodDescriptor, operator: &str) -> Option<String> {
         method.name(),
         "PushRecords"
             | "PushRecordsOnce"
+            | "GetPushProgress"
             | "GetIndicators"
             | "ListHistory"
             | "UploadAttachment"

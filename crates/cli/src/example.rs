@@ -30,6 +30,17 @@ pub struct Example {
 }
 
 impl Example {
+    /// Puts the convention into another budget year; acts and records keep their days.
+    pub fn move_to(&mut self, year: i32) {
+        for envelope in &mut self.programme.envelopes {
+            envelope.budget_year = year;
+        }
+        self.convention.budget_year = year;
+        if let Some(end) = &mut self.convention.indicative_end_date {
+            end.year = year;
+        }
+    }
+
     /// Reads the shipped files.
     pub fn load() -> anyhow::Result<Self> {
         let facts: Value = serde_json::from_str(CONVENTION).context("the example convention")?;

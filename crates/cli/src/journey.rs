@@ -169,11 +169,16 @@ pub struct Journey {
 impl Journey {
     /// A journey for these actors. With a clock to move, it takes place on the days of 2025; without one, today.
     pub fn new(cast: Cast, story: Option<StoryClock>) -> anyhow::Result<Self> {
+        let mut example = Example::load()?;
+        if story.is_none() {
+            // A budget year that is over is closed.
+            example.move_to(paris_date(cast.clock.now()).year());
+        }
         Ok(Self {
             ids: IdSource::new(std::sync::Arc::clone(&cast.clock)),
             cast,
             facts: Facts::default(),
-            example: Example::load()?,
+            example,
             story,
         })
     }

@@ -61,6 +61,14 @@ pub async fn erase(
     gone.add_merges(operator, &aside, &merges);
     store::empty_history(tx, &gone.resources()).await?;
     store::forget_answers(tx, &gone.ids()).await?;
+    let aside_references = aside.iter().map(|aside| &aside.person.reference);
+    let references = persons
+        .iter()
+        .map(|person| &person.reference)
+        .chain(aside_references);
+    let mut words: Vec<String> = gone.ids().iter().map(Uuid::to_string).collect();
+    words.extend(references.map(|reference| reference.as_str().to_owned()));
+    store::forget_batches(tx, operator, &words).await?;
 
     let erasures = recorded(tx, ids, operator, persons, &held, reason);
     store::insert(tx, operator, &erasures).await?;

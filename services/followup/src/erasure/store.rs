@@ -380,6 +380,26 @@ pub async fn forget_answers(tx: &mut Tx, resources: &[Uuid]) -> Result<(), Error
     Ok(())
 }
 
+/// Forgets what would be answered to batches sent again that tells of these words: ids, and references of the operator. Its
+/// stream then goes on from an earlier batch, which changes nothing.
+pub async fn forget_batches(
+    tx: &mut Tx,
+    operator: OperatorId,
+    words: &[String],
+) -> Result<(), Error> {
+    sqlx::query!(
+        "DELETE FROM push_batch
+         WHERE operator_id = $1
+           AND EXISTS (SELECT FROM UNNEST($2::text[]) AS gone (word)
+                       WHERE position(convert_to(gone.word, 'UTF8') IN answer) > 0)",
+        operator.uuid(),
+        words
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Adds erasures of an operator.
 pub async fn insert(tx: &mut Tx, operator: OperatorId, erasures: &[Erasure]) -> Result<(), Error> {
     let of = |id: fn(&Erasure) -> Uuid| -> Vec<Uuid> { erasures.iter().map(id).collect() };
