@@ -546,13 +546,13 @@ async fn due_dates_that_come_up_are_told_and_overdue_requests_are_listed() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(all.subject_requests, [first.clone()]);
+    assert_eq!(all.subject_requests, std::slice::from_ref(&first));
     let rest = client
         .list_subject_requests(list(false, false, 1, all.next_page_token.clone()))
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(rest.subject_requests, [second.clone()]);
+    assert_eq!(rest.subject_requests, std::slice::from_ref(&second));
     let status = client
         .list_subject_requests(list(true, false, 1, all.next_page_token))
         .await
