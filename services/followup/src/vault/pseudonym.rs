@@ -50,18 +50,21 @@ impl Traits {
 /// One spelling of a name: compatibility decomposition (NFKD), upper case, letters only; œ is OE and æ is AE, which
 /// Unicode does not decompose. `Lefèvre-d'Ormesson` is `LEFEVREDORMESSON`.
 pub fn letters(text: &str) -> String {
-    text.nfkd().flat_map(char::to_uppercase).fold(
-        String::with_capacity(text.len()),
-        |mut name, character| {
-            match character {
-                'Œ' => name.push_str("OE"),
-                'Æ' => name.push_str("AE"),
-                letter if letter.is_alphabetic() => name.push(letter),
-                _ => {}
-            }
-            name
-        },
-    )
+    let kept: String = upper_letters(text.nfkd()).collect();
+    // What stood between two marks may have kept them out of their order (Unicode, canonical ordering).
+    upper_letters(kept.nfkd()).fold(String::with_capacity(kept.len()), |mut name, letter| {
+        match letter {
+            'Œ' => name.push_str("OE"),
+            'Æ' => name.push_str("AE"),
+            letter => name.push(letter),
+        }
+        name
+    })
+}
+
+fn upper_letters(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
+    text.flat_map(char::to_uppercase)
+        .filter(|character| character.is_alphabetic())
 }
 
 impl KeyRing {
@@ -178,6 +181,13 @@ mod tests {
         ] {
             assert!(Traits::of(name, first_names, BORN, place).is_none());
         }
+    }
+
+    #[test]
+    fn marks_that_meet_once_what_parted_them_is_gone_are_put_in_order() {
+        let once = letters("\u{1e01b}[\u{16ff0}");
+        assert_eq!(once, "\u{16ff0}\u{1e01b}");
+        assert_eq!(letters(&once), once);
     }
 
     proptest! {
