@@ -15,8 +15,18 @@ struct Package {
 
 /// What a service is made of; conventions keep files.
 const KEEPING: &[&str] = &["contracts", "feed", "files", "host", "kernel", "pg", "rpc"];
-/// Payments write and read the accountant's files.
-const PAYING: &[&str] = &["contracts", "feed", "host", "kernel", "pes", "pg", "rpc"];
+/// Payments write and read the files of accountants and banks.
+const PAYING: &[&str] = &[
+    "contracts",
+    "feed",
+    "host",
+    "kernel",
+    "pes",
+    "pg",
+    "rpc",
+    "sepa",
+    "xmlflow",
+];
 /// Follow-up counts, and decides what of the counts may be told.
 const COUNTING: &[&str] = &[
     "contracts",
@@ -32,7 +42,7 @@ const TESTING: &[&str] = &["issuer", "localpg", "testkit"];
 
 /// The whole suite. Nothing depends on a service but what assembles them; the kit of the tests and the private
 /// PostgreSQL stay out of what a territory deploys.
-const PACKAGES: [Package; 19] = [
+const PACKAGES: [Package; 20] = [
     package("kernel", &[]),
     // A program of its own, which a service runs: nobody waits for its engine to be built.
     package("typeset", &[]),
@@ -41,8 +51,9 @@ const PACKAGES: [Package; 19] = [
     package("localpg", &[]),
     package("issuer", &["kernel"]),
     package("files", &["kernel"]),
-    package("pes", &["kernel"]),
-    package("sepa", &["kernel"]),
+    package("xmlflow", &["kernel"]),
+    package("pes", &["kernel", "xmlflow"]),
+    package("sepa", &["kernel", "xmlflow"]),
     package("rpc", &["contracts", "kernel"]),
     package("pg", &["contracts", "kernel", "rpc"]),
     package("feed", &["contracts", "kernel", "pg", "rpc"]),

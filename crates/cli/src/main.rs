@@ -144,7 +144,7 @@ enum Command {
         #[arg(default_value = "operators/-")]
         parent: String,
     },
-    /// Put ordered instalments into a numbered slip and write its file for the accountant (PES V2).
+    /// Put ordered instalments into a numbered slip and write its file, for the accountant (PES V2) or the bank (SEPA).
     MakeSlip {
         /// `programmes/{programme}`.
         programme: String,
@@ -157,7 +157,7 @@ enum Command {
         #[arg(long, default_value = ".")]
         folder: PathBuf,
     },
-    /// Take a file that the accountant sent back (PES_ACQUIT, PES_Retour).
+    /// Take a file that the accountant or the bank sent back (PES_ACQUIT, PES_Retour, pain.002, camt.053, camt.054).
     ImportReturn {
         /// `programmes/{programme}`.
         programme: String,

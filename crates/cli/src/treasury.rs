@@ -1,12 +1,13 @@
-//! Orders to the accountant and back: a slip made with its file, a file of the accountant taken.
+//! Orders to the accountant or the bank and back: a slip made with its file, a file of theirs taken.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use nonrecours_contracts::payments::{
-    ExportSlipRequest, IssueSlipRequest, ListPaymentDifferencesRequest, PushReturnFileRequest,
-    ReturnFileOpening, SlipOrder, SlipOrderState, push_return_file_request::Message,
+    ExportSlipRequest, IssueSlipRequest, ListPaymentDifferencesRequest, PaymentChannel,
+    PushReturnFileRequest, ReturnFileOpening, Slip, SlipOrder, SlipOrderState,
+    push_return_file_request::Message,
 };
 use nonrecours_kernel::{IdSource, Role, SystemClock};
 use nonrecours_rpc::convert::money;
@@ -53,10 +54,11 @@ pub async fn make_slip(
     std::fs::write(&path, &file.content)
         .with_context(|| format!("impossible d'écrire {}", path.display()))?;
     println!(
-        "Bordereau n° {} de l'exercice {}, {}",
+        "Bordereau n° {} de l'exercice {}, {}{}",
         slip.number,
         slip.budget_year,
-        money(slip.amount.as_ref())?.french()
+        money(slip.amount.as_ref())?.french(),
+        paid_by(&slip)
     );
     let mut table = print::table(&["mandat", "échéance", "montant", "état"]);
     for order in &slip.orders {
@@ -76,7 +78,7 @@ pub async fn make_slip(
     Ok(())
 }
 
-/// Takes a file of the accountant, prints what it did, and what waits to be settled.
+/// Takes a file of the accountant or the bank, prints what it did, and what waits to be settled.
 pub async fn import_return(state: &State, programme: &str, file: &Path) -> anyhow::Result<()> {
     let client = client_as(state, Role::Accountant)?;
     let content =
@@ -121,6 +123,14 @@ pub async fn import_return(state: &State, programme: &str, file: &Path) -> anyho
         println!("à régler : {} ({})", difference.message_fr, difference.name);
     }
     Ok(())
+}
+
+fn paid_by(slip: &Slip) -> &'static str {
+    match slip.channel() {
+        PaymentChannel::Unspecified => "",
+        PaymentChannel::Accountant => ", à payer par le comptable public",
+        PaymentChannel::Bank => ", à payer par la banque (virements SEPA)",
+    }
 }
 
 fn state_of(order: &SlipOrder) -> &'static str {

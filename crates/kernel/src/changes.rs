@@ -97,6 +97,7 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "instalment.certified" => "service fait certifié",
         "instalment.ordered" => "paiement ordonné",
         "instalment.paid" => "virement confirmé",
+        "instalment.returned" => "virement retourné, à payer de nouveau",
         "payment_plan.recovery_updated" => "échéancier : recouvrement mis à jour",
         "payment_plan.carried_over" => "échéancier reporté sur l'exercice suivant",
         "budget_year.closed" => "exercice clos, restes reportés",

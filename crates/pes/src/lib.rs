@@ -8,11 +8,9 @@
 //! accountant's own tools before a first real flow.
 
 mod aller;
-mod fault;
 mod latin;
 mod layout;
 mod returns;
-mod scanner;
 mod totals;
 mod validate;
 mod write;
@@ -20,7 +18,6 @@ mod write;
 pub use aller::{
     Account, Address, Authority, Corrected, Document, Flow, Line, Payee, Piece, Slip, SlipKind,
 };
-pub use fault::{Fault, Problem};
 pub use latin::{Unrepresentable, transliterate};
 pub use layout::{
     CATEGORIES, Format, LEGAL_NATURES, MAX_ADDRESS_LINE, MAX_BUDGET_CODE, MAX_COLLECTIVITY_CODE,
@@ -28,9 +25,7 @@ pub use layout::{
     MAX_NAME, MAX_NATURE, MAX_OBJECT, MAX_PIECE_ID, MAX_SLIP_NUMBER, NAMESPACE, POSTING_OFFICE,
 };
 pub use returns::{
-    Anomaly, Header, Item, MAX_REMARKS, MAX_RETURN_ITEMS, PieceRef, PieceState, ReturnKind,
-    Returns, SlipRef, Verdict,
+    Anomaly, Header, Item, MAX_REMARKS, PieceRef, PieceState, ReturnKind, Returns, SlipRef, Verdict,
 };
-pub use scanner::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_TOKEN, MAX_VALUE};
 pub use validate::{MAX_VIOLATIONS, validate};
 pub use write::{Written, write};

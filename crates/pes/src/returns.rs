@@ -3,14 +3,11 @@
 use std::io::BufRead;
 
 use nonrecours_kernel::{BudgetYear, Money, parse_date};
+use nonrecours_xmlflow::{Fault, MAX_ITEMS, Open, Problem, Scanner, Token};
 use time::Date;
 
-use crate::fault::{Fault, Problem};
 use crate::layout;
-use crate::scanner::{Open, Scanner, Token};
 
-/// Most statements taken from one file; a year of a large city is some ten thousand.
-pub const MAX_RETURN_ITEMS: usize = 500_000;
 /// Most remarks kept of one order; the rest of them are in the file.
 pub const MAX_REMARKS: usize = 20;
 
@@ -167,8 +164,13 @@ struct Payment {
 impl<R: BufRead> Returns<R> {
     /// Reads from the beginning of a file.
     pub fn new(source: R) -> Self {
+        Self::of(Scanner::new(source))
+    }
+
+    /// Reads a file of which the root at most was looked at.
+    pub fn of(scanner: Scanner<R>) -> Self {
         Self {
-            scanner: Scanner::new(source),
+            scanner,
             kind: None,
             header: Header::default(),
             slip: Slip::default(),
@@ -193,13 +195,11 @@ impl<R: BufRead> Returns<R> {
         while let Some(token) = self.scanner.next()? {
             let item = match token {
                 Token::Open(open) => self.open(open).map(|()| None),
-                // The path no longer names what has just ended.
-                Token::Close(name) => self.close(&name),
-                Token::Text => Ok(None),
+                Token::Close(close) => self.close(&close.name),
             };
             if let Some(item) = item.map_err(|problem| self.scanner.fault(problem))? {
                 self.given += 1;
-                if self.given > MAX_RETURN_ITEMS {
+                if self.given > MAX_ITEMS {
                     return Err(self.scanner.fault(Problem::TooManyItems));
                 }
                 return Ok(Some(item));

@@ -1,9 +1,9 @@
 //! Holding a `PES_Aller` against the layout, every fault at once.
 
 use nonrecours_kernel::{Invalid, Violation};
+use nonrecours_xmlflow::{Charset, Open, Scanner, Token};
 
 use crate::layout::{Content, Element, NAMESPACE, ROOT};
-use crate::scanner::{Charset, Open, Scanner, Token};
 use crate::totals::Totals;
 
 /// Most faults told of one file.
@@ -21,10 +21,13 @@ pub fn validate(file: &[u8]) -> Vec<Violation> {
                 if walk.frames.is_empty() {
                     walk.charset(scanner.charset());
                 }
+                walk.text(open.after_text);
                 walk.open(open);
             }
-            Ok(Some(Token::Close(_))) => walk.close(),
-            Ok(Some(Token::Text)) => walk.text(),
+            Ok(Some(Token::Close(close))) => {
+                walk.text(!close.text.is_empty());
+                walk.close();
+            }
             Ok(None) => return walk.found,
             Err(fault) => {
                 walk.found.push(fault.violation("PES_Aller"));
@@ -182,7 +185,11 @@ impl Walk {
         self.found.extend(found);
     }
 
-    fn text(&mut self) {
+    /// Text may stand in the element reached.
+    fn text(&mut self, stands: bool) {
+        if !stands {
+            return;
+        }
         let path = self
             .frames
             .last()

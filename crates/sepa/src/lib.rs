@@ -3,14 +3,12 @@
 //!
 //! A public accountant pays from other files: see `nonrecours-pes`.
 
-mod fault;
 mod latin;
 mod reader;
-mod scanner;
+mod reason;
 mod transfer;
 
-pub use fault::{Fault, Problem};
 pub use latin::latin;
-pub use reader::{Direction, Entry, FileKind, Item, MAX_ITEMS, Reader, Reason, Status, StatusOf};
-pub use scanner::{MAX_DEPTH, MAX_TEXT, MAX_TOKEN};
-pub use transfer::{Account, MAX_TRANSFERS, Order, Transfer, end_to_end_id, write};
+pub use reader::{Direction, Entry, FileKind, Item, Reader, Reason, Status, StatusOf};
+pub use reason::meaning;
+pub use transfer::{Account, MAX_TRANSFERS, Order, Transfer, Written, end_to_end_id, write};

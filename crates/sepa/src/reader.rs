@@ -1,17 +1,14 @@
 //! What a bank says back, statement by statement: `pain.002` (taken or refused), `camt.053` and `camt.054` (booked).
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 
 use nonrecours_kernel::Money;
+use nonrecours_xmlflow::{Fault, MAX_ITEMS, Open, Problem, Scanner, Token};
 use time::{Date, Month};
 
-use crate::{
-    fault::{Fault, Problem},
-    scanner::{Scanner, Token},
-};
-
-/// Most statements of one file.
-pub const MAX_ITEMS: usize = 500_000;
+/// Most accounts of one file that are remembered.
+const MAX_ACCOUNTS: usize = 1_000;
 /// What banks write where the payer gave no reference.
 const NOT_PROVIDED: &str = "NOTPROVIDED";
 
@@ -49,7 +46,7 @@ pub struct Status {
 /// What a status is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatusOf {
-    /// A file as a whole, by its message id.
+    /// A file as a whole, or the one payment in it that has its transfers, by the message id that both have.
     File(String),
     /// One transfer, by its end-to-end id.
     Transfer(String),
@@ -67,6 +64,8 @@ pub struct Reason {
 /// One movement of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// IBAN of the account, compact; empty where it is told otherwise.
+    pub account: String,
     /// The payer's reference; empty where there is none.
     pub end_to_end_id: String,
     /// Amount, EUR.
@@ -75,7 +74,7 @@ pub struct Entry {
     pub direction: Direction,
     /// Whether it is booked, not only announced.
     pub booked: bool,
-    /// Day of booking.
+    /// Day of booking, or of value where that alone is given; always there for what is booked for a transfer.
     pub booking_date: Option<Date>,
     /// Why it came back; empty: it did not.
     pub returned: Reason,
@@ -109,6 +108,10 @@ pub struct Reader<R> {
     /// Transfers told of the entry so far.
     told: usize,
     message_id: String,
+    /// IBAN of the account whose movements follow.
+    account: String,
+    /// Of all accounts so far.
+    accounts: BTreeSet<String>,
     currency: Option<String>,
 }
 
@@ -127,14 +130,21 @@ struct Draft {
 impl<R: BufRead> Reader<R> {
     /// Reads from this source.
     pub fn new(source: R) -> Self {
+        Self::of(Scanner::new(source))
+    }
+
+    /// Reads a file of which the root at most was looked at.
+    pub fn of(scanner: Scanner<R>) -> Self {
         Self {
-            scanner: Scanner::new(source),
+            scanner,
             kind: None,
             items: 0,
             outer: Draft::default(),
             inner: None,
             told: 0,
             message_id: String::new(),
+            account: String::new(),
+            accounts: BTreeSet::new(),
             currency: None,
         }
     }
@@ -142,6 +152,16 @@ impl<R: BufRead> Reader<R> {
     /// Kind of the file, once it has said it.
     pub const fn kind(&self) -> Option<FileKind> {
         self.kind
+    }
+
+    /// IBANs of the accounts that a statement or a notification is about, as far as it was read.
+    pub const fn accounts(&self) -> &BTreeSet<String> {
+        &self.accounts
+    }
+
+    /// Message id of the file that a status report answers, once it was read; empty otherwise.
+    pub fn answered(&self) -> &str {
+        &self.message_id
     }
 
     /// The next item; none at the end of a whole file.
@@ -152,16 +172,12 @@ impl<R: BufRead> Reader<R> {
                 return self.kind.map(|_| None).ok_or_else(unknown);
             };
             let item = match token {
-                Token::Open {
-                    namespace,
-                    currency,
-                } => {
-                    self.opened(namespace.as_deref(), currency)?;
+                Token::Open(open) => {
+                    self.opened(open)?;
                     continue;
                 }
-                Token::Close(text) => self.closed(&text)?,
+                Token::Close(close) => self.closed(&close.text)?,
             };
-            self.scanner.leave();
             let Some(item) = item else { continue };
             self.items += 1;
             if self.items > MAX_ITEMS {
@@ -171,8 +187,9 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    fn opened(&mut self, namespace: Option<&str>, currency: Option<String>) -> Result<(), Fault> {
-        self.currency = currency;
+    fn opened(&mut self, open: Open) -> Result<(), Fault> {
+        let namespace = open.namespace.as_deref();
+        self.currency = open.currency;
         let path = self.scanner.path();
         let [root, rest @ ..] = path else {
             return Ok(());
@@ -194,7 +211,8 @@ impl<R: BufRead> Reader<R> {
             };
         }
         match rest.last().map(String::as_str) {
-            Some("OrgnlGrpInfAndSts" | "Ntry") => {
+            Some("Stmt" | "Ntfctn") => self.account.clear(),
+            Some("OrgnlGrpInfAndSts" | "OrgnlPmtInfAndSts" | "Ntry") => {
                 self.outer = Draft::default();
                 self.told = 0;
             }
@@ -233,10 +251,38 @@ impl<R: BufRead> Reader<R> {
                 })
             }
             ["OrgnlPmtInfAndSts", "TxInfAndSts", rest @ ..] => self.transfer(rest, text),
+            ["OrgnlPmtInfAndSts", rest @ ..] => self.payment(rest, text),
+            ["Stmt" | "Ntfctn", "Acct", "Id", "IBAN"] => {
+                self.account = text.to_owned();
+                if self.accounts.len() < MAX_ACCOUNTS {
+                    self.accounts.insert(text.to_owned());
+                }
+                None
+            }
             [_, "Ntry", rest @ ..] if entry => self.entry(rest, text)?,
             _ => None,
         };
         Ok(item)
+    }
+
+    /// An element of a payment of a status report: of the transfers of one file that are made together.
+    fn payment(&mut self, path: &[&str], text: &str) -> Option<Item> {
+        match path {
+            ["OrgnlPmtInfId"] => self.outer.id = text.to_owned(),
+            ["PmtInfSts"] => self.outer.code = text.to_owned(),
+            ["StsRsnInf", rest @ ..] => reason(&mut self.outer.reason, rest, text),
+            [] => {
+                let draft = std::mem::take(&mut self.outer);
+                let told = !draft.id.is_empty() && !draft.code.is_empty();
+                return told.then_some(Item::Status(Status {
+                    of: StatusOf::File(draft.id),
+                    code: draft.code,
+                    reason: draft.reason,
+                }));
+            }
+            _ => {}
+        }
+        None
     }
 
     /// An element of a transfer of a status report.
@@ -269,10 +315,10 @@ impl<R: BufRead> Reader<R> {
             ["Sts", "Cd"] | ["Sts"] if !text.is_empty() => {
                 self.outer.booked = text == "BOOK";
             }
-            ["BookgDt", "Dt"] => self.outer.date = Some(self.date(text)?),
-            ["BookgDt", "DtTm"] => {
-                let day = text.get(..10).unwrap_or_default();
-                self.outer.date = Some(self.date(day)?);
+            // A time may follow.
+            ["BookgDt", "Dt" | "DtTm"] => self.outer.date = Some(self.date(text)?),
+            ["ValDt", "Dt" | "DtTm"] if self.outer.date.is_none() => {
+                self.outer.date = Some(self.date(text)?);
             }
             ["NtryDtls", "TxDtls", rest @ ..] => return self.details(rest, text),
             [] => {
@@ -322,7 +368,11 @@ impl<R: BufRead> Reader<R> {
     fn booked(&self, outer: &Draft, inner: Option<Draft>) -> Result<Item, Fault> {
         let inner = inner.unwrap_or_default();
         let bad = || self.scanner.fault(Problem::BadValue);
+        if outer.booked && outer.date.is_none() && !inner.id.is_empty() {
+            return Err(self.scanner.fault(Problem::Incomplete));
+        }
         Ok(Item::Entry(Entry {
+            account: self.account.clone(),
             end_to_end_id: inner.id,
             amount: inner.amount.or(outer.amount).ok_or_else(bad)?,
             direction: inner.direction.or(outer.direction).ok_or_else(bad)?,
@@ -356,7 +406,7 @@ impl<R: BufRead> Reader<R> {
 
     fn date(&self, text: &str) -> Result<Date, Fault> {
         let read = || {
-            // A time zone may follow.
+            // A time or a zone may follow.
             let (year, rest) = text.get(..10)?.split_once('-')?;
             let (month, day) = rest.split_once('-')?;
             let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;

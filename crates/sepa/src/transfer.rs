@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nonrecours_kernel::{Bic, Iban, Invalid, Money, Violation};
+use nonrecours_kernel::{Bic, Iban, Invalid, Money, Violation, Warning};
 use quick_xml::escape::escape;
 use time::{Date, OffsetDateTime};
 
@@ -58,6 +58,15 @@ pub struct Transfer {
     pub remittance: String,
 }
 
+/// A file, and what had to be cut to fit in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The file, in UTF-8.
+    pub file: Vec<u8>,
+    /// The texts that were cut (`TRUNCATED`), for somebody to look at.
+    pub warnings: Vec<Warning>,
+}
+
 /// What stands for a thing with a UUID on statements: the same without hyphens, 32 characters.
 pub fn end_to_end_id(uuid: &impl std::fmt::Display) -> String {
     uuid.to_string().replace('-', "")
@@ -65,8 +74,8 @@ pub fn end_to_end_id(uuid: &impl std::fmt::Display) -> String {
 
 /// The file of an order, in UTF-8, of the characters of [`latin`] alone. Refuses, all at once: no transfer or too many, an
 /// identifier that is empty, too long, twice or of other characters, an amount that is not positive, a name of which nothing
-/// is left. Texts are cut at the lengths that banks carry.
-pub fn write(order: &Order) -> Result<Vec<u8>, Vec<Violation>> {
+/// is left. Texts are cut at the lengths that banks carry, with a warning.
+pub fn write(order: &Order) -> Result<Written, Vec<Violation>> {
     let violations = check(order);
     if !violations.is_empty() {
         return Err(violations);
@@ -74,7 +83,34 @@ pub fn write(order: &Order) -> Result<Vec<u8>, Vec<Violation>> {
     let Some(total) = Money::sum(order.transfers.iter().map(|transfer| transfer.amount)) else {
         return Err(vec![Violation::at("transfers", beyond())]);
     };
-    Ok(render(order, total).into_bytes())
+    Ok(Written {
+        file: render(order, total).into_bytes(),
+        warnings: cut(order),
+    })
+}
+
+/// What is longer than banks carry.
+fn cut(order: &Order) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let mut look = |path: String, text: &str, most: usize| {
+        if latin(text, usize::MAX).len() > most {
+            found.push(Warning::at(
+                path,
+                Invalid::new(
+                    "TRUNCATED",
+                    format!("cut at {most} characters"),
+                    format!("Texte coupé à {most} caractères, le plus que portent les banques."),
+                ),
+            ));
+        }
+    };
+    look("debtor.name".to_owned(), &order.debtor.name, MAX_NAME);
+    for (index, transfer) in order.transfers.iter().enumerate() {
+        let at = |field: &str| format!("transfers[{index}].{field}");
+        look(at("creditor.name"), &transfer.creditor.name, MAX_NAME);
+        look(at("remittance"), &transfer.remittance, MAX_REMITTANCE);
+    }
+    found
 }
 
 fn check(order: &Order) -> Vec<Violation> {

@@ -3,10 +3,8 @@
 use std::io::{self, BufReader, Read};
 
 use nonrecours_kernel::Money;
-use nonrecours_pes::{
-    Anomaly, Fault, Item, MAX_ATTRIBUTES, MAX_DEPTH, MAX_TOKEN, MAX_VALUE, PieceRef, PieceState,
-    Problem, Returns, SlipRef, Verdict,
-};
+use nonrecours_pes::{Anomaly, Item, PieceRef, PieceState, Returns, SlipRef, Verdict};
+use nonrecours_xmlflow::{Fault, MAX_ATTRIBUTES, MAX_DEPTH, MAX_TOKEN, MAX_VALUE, Problem};
 use time::macros::date;
 
 use crate::fixtures::{ACQUIT, REFUSED, RETURN, year};
@@ -174,7 +172,7 @@ fn a_fault_says_where_it_is() {
 #[test]
 fn files_that_are_no_return_are_refused() {
     assert_eq!(problem(""), Problem::Truncated);
-    assert_eq!(problem("a,b,c\n1,2,3\n"), Problem::Truncated);
+    assert_eq!(problem("a,b,c\n1,2,3\n"), Problem::Malformed);
     assert_eq!(problem("<PES_Aller/>"), Problem::Unknown);
     assert_eq!(problem("<PES_Retour/><PES_Retour/>"), Problem::Malformed);
     assert_eq!(problem("<PES_Retour></PES_ACQUIT>"), Problem::Malformed);

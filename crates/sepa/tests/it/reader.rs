@@ -3,9 +3,8 @@
 use std::io::{BufReader, Read};
 
 use nonrecours_kernel::Money;
-use nonrecours_sepa::{
-    Direction, Entry, Fault, FileKind, Item, MAX_ITEMS, Problem, Reader, Reason, Status, StatusOf,
-};
+use nonrecours_sepa::{Direction, Entry, FileKind, Item, Reader, Reason, Status, StatusOf};
+use nonrecours_xmlflow::{Fault, MAX_ITEMS, Problem};
 use time::macros::date;
 
 use crate::xsd::Schema;
@@ -82,11 +81,39 @@ fn a_status_report_says_what_becomes_of_each_transfer() {
 }
 
 #[test]
+fn a_payment_refused_as_a_whole_is_told_by_its_own_id() {
+    let refused = "<OrgnlPmtInfAndSts><OrgnlPmtInfId>FONDATION-2025-0002</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>\
+                   <StsRsnInf><Rsn><Cd>AM04</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts></CstmrPmtStsRpt>";
+    let file = STATUS.replace("</CstmrPmtStsRpt>", refused);
+    let (_, items) = read(file.as_bytes()).unwrap();
+    assert_eq!(items.len(), 4);
+    let Item::Status(last) = &items[3] else {
+        panic!("a status");
+    };
+    assert_eq!(last.of, StatusOf::File("FONDATION-2025-0002".to_owned()));
+    assert_eq!((last.rejected(), &last.reason), (true, &reason("AM04", "")));
+}
+
+#[test]
+fn a_movement_that_names_a_transfer_has_its_day() {
+    let undated = NOTIFICATION.replace("<BookgDt><Dt>2025-10-08</Dt></BookgDt>", "");
+    assert_eq!(problem(&undated), Problem::Incomplete);
+    let nameless = undated.replace("0199bd7845807686bdcfb5b611a38419", "NOTPROVIDED");
+    assert_eq!(read(nameless.as_bytes()).unwrap().1.len(), 1);
+    let valued = undated.replace("<BkTxCd>", "<ValDt><Dt>2025-10-09</Dt></ValDt><BkTxCd>");
+    let Item::Entry(entry) = read(valued.as_bytes()).unwrap().1.remove(0) else {
+        panic!("an entry");
+    };
+    assert_eq!(entry.booking_date, Some(date!(2025 - 10 - 09)));
+}
+
+#[test]
 fn a_statement_gives_its_movements_one_by_one() {
     let (kind, items) = read(STATEMENT.as_bytes()).unwrap();
     assert_eq!(kind, Some(FileKind::Statement));
     let entry = |id: &str, cents, direction, booked, returned| {
         Item::Entry(Entry {
+            account: "FR1420041010050500013M02606".to_owned(),
             end_to_end_id: id.to_owned(),
             amount: Money::from_cents(cents),
             direction,
@@ -164,13 +191,13 @@ fn what_cannot_be_read_is_refused_for_its_reason() {
         ),
         ("<!DOCTYPE a [<!ENTITY b \"c\">]><a/>", Problem::Doctype),
         (
-            "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>",
-            Problem::Malformed,
+            "<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>",
+            Problem::Encoding,
         ),
         (&format!("{head}&autre;"), Problem::Entity),
         (&format!("{head}</Document>"), Problem::Malformed),
         (deep.as_str(), Problem::TooDeep),
-        (long.as_str(), Problem::TextTooLong),
+        (long.as_str(), Problem::ValueTooLong),
         (tag.as_str(), Problem::TokenTooLong),
         (
             &NOTIFICATION.replace("9200.00", "9200.001"),

@@ -50,13 +50,13 @@ pub fn order() -> Order {
 }
 
 fn faults(order: &Order) -> Vec<String> {
-    let file = String::from_utf8(write(order).unwrap()).unwrap();
+    let file = String::from_utf8(write(order).unwrap().file).unwrap();
     Schema::read(SCHEMA).faults(&file)
 }
 
 #[test]
 fn the_file_is_what_the_schema_wants_to_the_byte() {
-    let file = String::from_utf8(write(&order()).unwrap()).unwrap();
+    let file = String::from_utf8(write(&order()).unwrap().file).unwrap();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/golden/fondation.xml");
         std::fs::write(path, &file).unwrap();
@@ -72,7 +72,7 @@ fn the_file_is_what_the_schema_wants_to_the_byte() {
 
 #[test]
 fn the_schema_finds_what_is_wrong() {
-    let file = String::from_utf8(write(&order()).unwrap()).unwrap();
+    let file = String::from_utf8(write(&order()).unwrap().file).unwrap();
     let schema = Schema::read(SCHEMA);
     for (from, to) in [
         ("<PmtMtd>TRF</PmtMtd>", ""),
@@ -123,6 +123,21 @@ fn every_fault_of_an_order_is_told_at_once() {
     );
     order.transfers.clear();
     assert!(write(&order).is_err());
+}
+
+#[test]
+fn what_is_cut_is_told() {
+    let mut order = order();
+    assert_eq!(write(&order).unwrap().warnings, []);
+    order.debtor.name = "F".repeat(71);
+    order.transfers[1].remittance = "é".repeat(141);
+    let written = write(&order).unwrap();
+    let told = |field: &str| {
+        let mut warnings = written.warnings.iter();
+        warnings.any(|warning| (warning.field.as_str(), warning.reason) == (field, "TRUNCATED"))
+    };
+    assert_eq!(written.warnings.len(), 2);
+    assert!(told("debtor.name") && told("transfers[1].remittance"));
 }
 
 #[test]

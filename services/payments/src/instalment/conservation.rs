@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ledger_entry::{
-        Account, LedgerEntry, Movement,
+        Account, LedgerEntry, Movement, Subject,
         verify::{Booked, Verification},
     },
     payment_plan::{Agreement, Cause, Learned, Mismatch, State as PlanState, statement::Statement},
@@ -67,6 +67,27 @@ impl Played {
         }
         schedule.instalments[index] = next;
         Ok(())
+    }
+
+    /// What the service does when the money of the last payment comes back, before anything else was done with it.
+    fn come_back(&mut self) {
+        let plan = &self.schedule.plan;
+        let instalments = &self.schedule.instalments;
+        let left = |one: &Instalment| one.state.duties().count() > 0;
+        let Some(index) = instalments.iter().rposition(left) else {
+            return;
+        };
+        let current = instalments[index].clone();
+        let claimed = plan.recovered.claimed.is_positive() || plan.measures.claimed.is_positive();
+        if claimed || current.state.paid().is_none() {
+            return;
+        }
+        let next = current.returned(self.now).unwrap();
+        let id = entry_id(&self.books);
+        let entry = LedgerEntry::book(id, &next, Movement::Return, "bank", self.now);
+        self.books.push(entry);
+        self.schedule.plan = plan.clone().unpay(next.amount, self.now).unwrap();
+        self.schedule.instalments[index] = next;
     }
 
     /// What the service does with a revision of the convention.
@@ -192,6 +213,10 @@ impl Played {
                 if let Some((index, command)) = self.expected() {
                     self.commanded(index, command, actor)?;
                 }
+                return Ok(true);
+            }
+            Event::ComesBack => {
+                self.come_back();
                 return Ok(true);
             }
             Event::Recovering(recovering, actor) => {
@@ -334,15 +359,19 @@ impl Played {
             .map(|entry| (entry.subject, entry.revision))
             .collect();
         prop_assert_eq!(keys.len(), self.books.len());
-        let payments = self
-            .books
-            .iter()
-            .filter(|entry| entry.movement == Movement::Payment);
         let recoveries: Vec<_> = self.recoveries.iter().collect();
         let verified = Verification::of(&self.schedule, &recoveries, &self.totals()).unwrap();
         prop_assert_eq!(verified.discrepancies, []);
-        let once: BTreeSet<_> = payments.clone().map(|entry| entry.subject).collect();
-        prop_assert_eq!(once.len(), payments.count());
+        // Each is paid once, and once more for each time that the money came back.
+        for one in &self.schedule.instalments {
+            let count = |movement| {
+                let of = Subject::Instalment(one.name);
+                let same = |entry: &&LedgerEntry| entry.subject == of && entry.movement == movement;
+                self.books.iter().filter(same).count()
+            };
+            let standing = usize::from(one.state.paid().is_some());
+            prop_assert_eq!(count(Movement::Payment), count(Movement::Return) + standing);
+        }
         Ok(())
     }
 

@@ -274,6 +274,15 @@ impl Instalment {
         Ok(self.reach(State::Paid(paid), time))
     }
 
+    /// PAID -> ORDERED: the money came back.
+    pub fn returned(self, now: OffsetDateTime) -> Result<Self, Refusal> {
+        let State::Paid(paid) = &self.state else {
+            return Err(Refusal::NotOrdered(self.state.stage()));
+        };
+        let ordered = paid.ordered.clone();
+        Ok(self.reach(State::Ordered(ordered), now))
+    }
+
     /// What reaching this state books.
     pub fn movement(&self) -> Option<Movement> {
         match self.state {

@@ -28,6 +28,8 @@ pub(super) enum Event {
     /// Some revision arrives: late, again, or before those that came earlier.
     ToldAgain(usize),
     Hours(i64),
+    /// The money of the last payment comes back.
+    ComesBack,
     /// Somebody claims something back, or does something to a claim.
     Recovering(Recovering, usize),
 }
@@ -159,6 +161,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Told),
         1 => (0_usize..20).prop_map(Event::ToldAgain),
         2 => (1_i64..30).prop_map(Event::Hours),
+        2 => Just(Event::ComesBack),
         6 => (recovering(), 0_usize..5)
             .prop_map(|(recovering, actor)| Event::Recovering(recovering, actor)),
     ]

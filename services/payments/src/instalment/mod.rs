@@ -18,6 +18,7 @@ mod refusal;
 mod replan;
 #[cfg(test)]
 mod replanning;
+pub(crate) mod returning;
 pub(crate) mod rpc;
 mod schedule;
 mod state;

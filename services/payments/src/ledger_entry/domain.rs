@@ -29,6 +29,8 @@ pub enum Movement {
     Liquidation,
     /// The sum is paid: OPERATOR_PAYABLE debited, TREASURY credited.
     Payment,
+    /// The sum came back: a payment the other way round.
+    Return,
     /// The sum is not due after all: a liquidation the other way round.
     Reversal,
     /// The sum is claimed back: OPERATOR_RECEIVABLE debited, GRANT_RECOVERY credited.
@@ -55,9 +57,10 @@ impl Account {
 
 impl Movement {
     /// Every movement.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Liquidation,
         Self::Payment,
+        Self::Return,
         Self::Reversal,
         Self::Claim,
         Self::Reduction,
@@ -72,7 +75,7 @@ impl Movement {
             Self::Payment | Self::Reversal => Account::OperatorPayable,
             Self::Claim => Account::OperatorReceivable,
             Self::Reduction => Account::GrantRecovery,
-            Self::Receipt => Account::Treasury,
+            Self::Return | Self::Receipt => Account::Treasury,
             Self::WriteOff => Account::Uncollectible,
         }
     }
@@ -80,7 +83,7 @@ impl Movement {
     /// Account credited.
     pub const fn credit(self) -> Account {
         match self {
-            Self::Liquidation => Account::OperatorPayable,
+            Self::Liquidation | Self::Return => Account::OperatorPayable,
             Self::Payment => Account::Treasury,
             Self::Reversal => Account::GrantExpense,
             Self::Claim => Account::GrantRecovery,
@@ -93,6 +96,7 @@ impl Movement {
         match self {
             Self::Liquidation => "Service fait certifié, somme due",
             Self::Payment => "Virement à l'opérateur",
+            Self::Return => "Virement retourné, écriture contrepassée",
             Self::Reversal => "Certification annulée, écriture contrepassée",
             Self::Claim => "Titre de recette émis",
             Self::Reduction => "Titre de recette réduit",

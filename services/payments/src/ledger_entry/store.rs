@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::{Account, LedgerEntry, Movement, Subject, verify::Booked};
 use crate::payment_plan;
 
-/// Writes an entry. The table's unique keys refuse to book a revision of an instalment or a recovery twice, or a payment.
+/// Writes an entry. The table's unique keys refuse to book a revision of an instalment or a recovery twice, or a payment that
+/// has not come back since.
 pub async fn insert(tx: &mut Tx, entry: &LedgerEntry) -> Result<(), Error> {
     let convention = entry.subject.convention();
     let (instalment, recovery) = match &entry.subject {
@@ -23,8 +24,11 @@ pub async fn insert(tx: &mut Tx, entry: &LedgerEntry) -> Result<(), Error> {
     };
     sqlx::query!(
         "INSERT INTO ledger_entry (operator_id, convention_id, ledger_entry_id, instalment_id, debit, credit, amount,
-                                   label, actor, book_time, instalment_revision, recovery_id, recovery_revision)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                   label, actor, book_time, instalment_revision, recovery_id, recovery_revision, round)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                 (SELECT 1 + count(*) FROM ledger_entry
+                  WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $4
+                    AND debit = 'TREASURY' AND credit = 'OPERATOR_PAYABLE'))",
         convention.operator.uuid(),
         convention.convention.uuid(),
         entry.id.uuid(),

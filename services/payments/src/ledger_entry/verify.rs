@@ -148,6 +148,7 @@ fn of_instalment(
     };
     let total = |movement| entries(movement).map_or(Money::ZERO, |one| one.amount);
     let certified = less(total(Movement::Liquidation), total(Movement::Reversal))?;
+    let paid = less(total(Movement::Payment), total(Movement::Return))?;
     let due = |reached: bool| {
         if reached {
             instalment.amount
@@ -166,7 +167,7 @@ fn of_instalment(
         )),
         Some((
             Figure::PaidAmount,
-            total(Movement::Payment).to_string(),
+            paid.to_string(),
             due(confirmation.is_some()).to_string(),
         )),
         certification.map(|step| {
@@ -219,7 +220,8 @@ fn of_recovery(
 
 fn of_plan(schedule: &Schedule, booked: &[Booked]) -> Result<Vec<Discrepancy>, Mismatch> {
     let plan = &schedule.plan;
-    let paid = sum(booked, |one| one.movement == Movement::Payment)?;
+    let moved = |movement| sum(booked, move |one| one.movement == movement);
+    let paid = less(moved(Movement::Payment)?, moved(Movement::Return)?)?;
     let ordered = schedule.instalments.iter().filter(|one| one.is_ordered());
     let ordered = Money::sum(ordered.map(|one| one.amount)).ok_or(Mismatch::Terms)?;
     let subject = plan.name().to_string();

@@ -12,16 +12,12 @@ pub struct PaymentDifference {
     pub name: PaymentDifferenceName,
     /// The file that opened it.
     pub return_file: ReturnFileName,
-    /// The slip of the order.
-    pub slip: SlipName,
-    /// The order.
-    pub order: OrderKey,
+    /// What it is about.
+    pub subject: Subject,
     /// What differs.
     pub cause: Cause,
     /// In words.
     pub text: Text,
-    /// Amount ordered.
-    pub ordered: Money,
     /// Sum stated as paid.
     pub stated_amount: Option<Money>,
     /// Last day of a payment stated.
@@ -36,6 +32,22 @@ pub struct PaymentDifference {
     pub update_time: OffsetDateTime,
 }
 
+/// What a difference is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An order.
+    Order {
+        /// Its slip.
+        slip: SlipName,
+        /// Which.
+        key: OrderKey,
+        /// Amount ordered.
+        ordered: Money,
+    },
+    /// A reference of our form that no order has.
+    Reference(String),
+}
+
 /// What differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -43,8 +55,10 @@ pub enum Cause {
     Amount,
     /// What was stated before.
     State,
-    /// The payment cannot be confirmed.
+    /// The payment cannot be confirmed, or not be taken back.
     Confirmation,
+    /// Whose payment it is.
+    Reference,
 }
 
 /// How it was settled.
@@ -71,7 +85,12 @@ pub enum Outcome {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 3] = [Self::Amount, Self::State, Self::Confirmation];
+    pub const ALL: [Self; 4] = [
+        Self::Amount,
+        Self::State,
+        Self::Confirmation,
+        Self::Reference,
+    ];
 
     /// As the database has it.
     pub const fn code(self) -> &'static str {
@@ -79,6 +98,7 @@ impl Cause {
             Self::Amount => "AMOUNT",
             Self::State => "STATE",
             Self::Confirmation => "CONFIRMATION",
+            Self::Reference => "REFERENCE",
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What the accountant states otherwise than it was ordered, until somebody settles it.
+//! What the accountant or the bank states otherwise than it was ordered, until somebody settles it.
 
 mod domain;
 pub mod rpc;
 pub mod store;
 
-pub use domain::{Cause, Outcome, PaymentDifference, Settlement};
+pub use domain::{Cause, Outcome, PaymentDifference, Settlement, Subject};

@@ -18,7 +18,7 @@ use time::Date;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Cause, Outcome, PaymentDifference, Settlement, store};
+use super::{Cause, Outcome, PaymentDifference, Settlement, Subject, store};
 use crate::{
     error::{DOMAIN, Error},
     instalment,
@@ -87,9 +87,13 @@ impl Differences {
         let paid_on = check.take("payment_date", payment_date(&request));
         let (explanation, paid_on) = check.finish(|| Some((explanation?, paid_on?)))?;
         let mut tx = self.db.begin(&scope).await?;
-        let order = found(&mut tx, &name).await?.order;
-        let (slip, year, _) = ordered(&mut tx, order).await?;
-        slip::store::lock_register(&mut tx, slip.programme, year).await?;
+        match found(&mut tx, &name).await?.subject {
+            Subject::Order { key, .. } => {
+                let (slip, year, _) = ordered(&mut tx, key).await?;
+                slip::store::lock_register(&mut tx, slip.programme, year).await?;
+            }
+            Subject::Reference(_) => store::lock(&mut tx, &name).await?,
+        }
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
         }
@@ -108,7 +112,10 @@ impl Differences {
             .ok_or_else(already_settled)?;
         let mut entries = vec![entry("payment_difference.settled", &settled)];
         if let Some(day) = paid_on {
-            entries.push(self.pay(&mut tx, &scope, settled.order, day).await?);
+            let Subject::Order { key, .. } = &settled.subject else {
+                return Err(not_payable().into());
+            };
+            entries.push(self.pay(&mut tx, &scope, *key, day).await?);
         }
         store::settle(&mut tx, &settled, &settlement).await?;
         tx.record_all(&entries).await?;
@@ -181,8 +188,8 @@ fn not_payable() -> Failure {
         DOMAIN,
         "ORDER_NOT_PAYABLE",
         Text::new(
-            "The order was rejected, or is paid already: dismiss the difference.",
-            "Ce mandat a été rejeté, ou il est déjà payé : l'écart ne peut qu'être classé sans suite.",
+            "The order was rejected, or is paid already, or there is none: dismiss the difference.",
+            "Ce mandat a été rejeté, ou il est déjà payé, ou il n'existe pas : l'écart ne peut qu'être classé sans suite.",
         ),
     )
 }
@@ -205,21 +212,37 @@ impl From<&PaymentDifference> for wire::PaymentDifference {
             Cause::Amount => wire::PaymentDifferenceCause::Amount,
             Cause::State => wire::PaymentDifferenceCause::State,
             Cause::Confirmation => wire::PaymentDifferenceCause::Confirmation,
+            Cause::Reference => wire::PaymentDifferenceCause::Reference,
         };
         let outcome = match settlement.map(|settlement| settlement.outcome) {
             None => wire::PaymentDifferenceOutcome::Unspecified,
             Some(Outcome::PaidInFull) => wire::PaymentDifferenceOutcome::PaidInFull,
             Some(Outcome::Dismissed) => wire::PaymentDifferenceOutcome::Dismissed,
         };
+        let (slip, instalment, ordered, reference) = match &difference.subject {
+            Subject::Order { slip, key, ordered } => {
+                let reference = String::new();
+                (
+                    slip.to_string(),
+                    key.0.to_string(),
+                    Some(*ordered),
+                    reference,
+                )
+            }
+            Subject::Reference(reference) => {
+                (String::new(), String::new(), None, reference.clone())
+            }
+        };
         Self {
             name: difference.name.to_string(),
             return_file: difference.return_file.to_string(),
-            slip: difference.slip.to_string(),
-            instalment: difference.order.0.to_string(),
+            slip,
+            instalment,
+            stated_reference: reference,
             cause: cause.into(),
             message_fr: difference.text.fr.to_string(),
             message_en: difference.text.en.to_string(),
-            ordered_amount: Some(to_money(difference.ordered)),
+            ordered_amount: ordered.map(to_money),
             stated_amount: difference.stated_amount.map(to_money),
             stated_date: difference.stated_date.map(to_date),
             outcome: outcome.into(),

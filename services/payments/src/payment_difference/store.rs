@@ -12,24 +12,28 @@ use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Cause, Outcome, PaymentDifference, Settlement};
-use crate::return_file::OrderKey;
+use super::{Cause, Outcome, PaymentDifference, Settlement, Subject};
+use crate::return_file::{OrderKey, Stranger};
 
 /// Writes an open difference.
 pub async fn insert(tx: &mut Tx, difference: &PaymentDifference) -> Result<(), Error> {
-    let (instalment, attempt) = difference.order;
+    let (order, reference) = match &difference.subject {
+        Subject::Order { key, .. } => (Some(key), None),
+        Subject::Reference(reference) => (None, Some(reference.as_str())),
+    };
     sqlx::query!(
         "INSERT INTO payment_difference (programme_id, payment_difference_id, return_file_id, operator_id,
-                                         convention_id, instalment_id, attempt, cause, detail_en, detail_fr,
-                                         stated_amount, stated_date, revision, create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                                         convention_id, instalment_id, attempt, stated_reference, cause, detail_en,
+                                         detail_fr, stated_amount, stated_date, revision, create_time, update_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         difference.name.programme.uuid(),
         difference.name.payment_difference.uuid(),
         difference.return_file.return_file.uuid(),
-        instalment.operator.uuid(),
-        instalment.convention.uuid(),
-        instalment.instalment.uuid(),
-        attempt,
+        order.map(|(instalment, _)| instalment.operator.uuid()),
+        order.map(|(instalment, _)| instalment.convention.uuid()),
+        order.map(|(instalment, _)| instalment.instalment.uuid()),
+        order.map(|(_, attempt)| *attempt),
+        reference,
         difference.cause.code(),
         &*difference.text.en,
         &*difference.text.fr,
@@ -40,6 +44,38 @@ pub async fn insert(tx: &mut Tx, difference: &PaymentDifference) -> Result<(), E
         difference.update_time
     )
     .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether the same payment under a reference that no order has was stated before.
+pub async fn reference_stated(
+    tx: &mut Tx,
+    programme: &ProgrammeName,
+    stranger: &Stranger,
+) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM payment_difference
+                          WHERE programme_id = $1 AND stated_reference = $2 AND stated_amount = $3
+                            AND stated_date = $4) AS "found!""#,
+        programme.programme.uuid(),
+        stranger.reference,
+        stranger.amount.amount(),
+        stranger.date
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found)
+}
+
+/// Locks a difference until the end of the transaction, where no order stands above it.
+pub async fn lock(tx: &mut Tx, name: &PaymentDifferenceName) -> Result<(), Error> {
+    sqlx::query!(
+        "SELECT FROM payment_difference WHERE programme_id = $1 AND payment_difference_id = $2 FOR UPDATE",
+        name.programme.uuid(),
+        name.payment_difference.uuid()
+    )
+    .fetch_optional(tx.conn())
     .await?;
     Ok(())
 }
@@ -78,12 +114,13 @@ pub async fn get(
 ) -> Result<Option<PaymentDifference>, Error> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT programme_id, payment_difference_id, return_file_id, slip_id, operator_id, convention_id, instalment_id,
-                attempt, cause, detail_en, detail_fr, slip_order.amount AS ordered_amount, stated_amount, stated_date,
-                outcome, explanation, settle_actor, settle_time, revision, create_time, update_time
+        r#"SELECT programme_id, payment_difference_id, return_file_id, slip_id AS "slip_id?", operator_id, convention_id,
+                instalment_id, attempt, stated_reference, cause, detail_en, detail_fr,
+                slip_order.amount AS "ordered_amount?", stated_amount, stated_date, outcome, explanation, settle_actor,
+                settle_time, revision, create_time, update_time
          FROM payment_difference
-         JOIN slip_order USING (programme_id, operator_id, convention_id, instalment_id, attempt)
-         WHERE programme_id = $1 AND payment_difference_id = $2",
+         LEFT JOIN slip_order USING (programme_id, operator_id, convention_id, instalment_id, attempt)
+         WHERE programme_id = $1 AND payment_difference_id = $2"#,
         name.programme.uuid(),
         name.payment_difference.uuid()
     )
@@ -102,14 +139,15 @@ pub async fn list(
 ) -> Result<Vec<PaymentDifference>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT programme_id, payment_difference_id, return_file_id, slip_id, operator_id, convention_id, instalment_id,
-                attempt, cause, detail_en, detail_fr, slip_order.amount AS ordered_amount, stated_amount, stated_date,
-                outcome, explanation, settle_actor, settle_time, revision, create_time, update_time
+        r#"SELECT programme_id, payment_difference_id, return_file_id, slip_id AS "slip_id?", operator_id, convention_id,
+                instalment_id, attempt, stated_reference, cause, detail_en, detail_fr,
+                slip_order.amount AS "ordered_amount?", stated_amount, stated_date, outcome, explanation, settle_actor,
+                settle_time, revision, create_time, update_time
          FROM payment_difference
-         JOIN slip_order USING (programme_id, operator_id, convention_id, instalment_id, attempt)
+         LEFT JOIN slip_order USING (programme_id, operator_id, convention_id, instalment_id, attempt)
          WHERE programme_id = $1 AND (outcome IS NULL OR NOT $2)
            AND ($3::uuid IS NULL OR payment_difference_id > $3)
-         ORDER BY payment_difference_id LIMIT $4",
+         ORDER BY payment_difference_id LIMIT $4"#,
         programme.programme.uuid(),
         open_only,
         after,
@@ -152,11 +190,11 @@ pub async fn open(
     let column =
         |id: fn(&InstalmentName) -> Uuid| -> Vec<Uuid> { instalments.iter().map(id).collect() };
     let rows = sqlx::query!(
-        "SELECT DISTINCT operator_id, convention_id, instalment_id
+        r#"SELECT DISTINCT operator_id AS "operator_id!", convention_id AS "convention_id!", instalment_id AS "instalment_id!"
          FROM payment_difference
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS wanted (operator_id, convention_id, instalment_id)
               USING (operator_id, convention_id, instalment_id)
-         WHERE outcome IS NULL",
+         WHERE outcome IS NULL"#,
         &column(|name| name.operator.uuid()),
         &column(|name| name.convention.uuid()),
         &column(|name| name.instalment.uuid())
@@ -177,15 +215,16 @@ struct Row {
     programme_id: Uuid,
     payment_difference_id: Uuid,
     return_file_id: Uuid,
-    slip_id: Uuid,
-    operator_id: Uuid,
-    convention_id: Uuid,
-    instalment_id: Uuid,
-    attempt: i16,
+    slip_id: Option<Uuid>,
+    operator_id: Option<Uuid>,
+    convention_id: Option<Uuid>,
+    instalment_id: Option<Uuid>,
+    attempt: Option<i16>,
+    stated_reference: Option<String>,
     cause: String,
     detail_en: String,
     detail_fr: String,
-    ordered_amount: Decimal,
+    ordered_amount: Option<Decimal>,
     stated_amount: Option<Decimal>,
     stated_date: Option<Date>,
     outcome: Option<String>,
@@ -205,6 +244,7 @@ impl Row {
             payment_difference: PaymentDifferenceId::from_uuid(self.payment_difference_id),
         };
         let damaged = || Error::Damaged(name.to_string());
+        let subject = self.subject(programme).ok_or_else(damaged)?;
         let settlement = match (
             self.outcome,
             self.explanation,
@@ -232,27 +272,35 @@ impl Row {
                 programme,
                 return_file: ReturnFileId::from_uuid(self.return_file_id),
             },
-            slip: SlipName {
-                programme,
-                slip: SlipId::from_uuid(self.slip_id),
-            },
-            order: (
-                InstalmentName {
-                    operator: OperatorId::from_uuid(self.operator_id),
-                    convention: ConventionId::from_uuid(self.convention_id),
-                    instalment: InstalmentId::from_uuid(self.instalment_id),
-                },
-                self.attempt,
-            ),
+            subject,
             cause: cause.ok_or_else(damaged)?,
             text: Text::new(self.detail_en, self.detail_fr),
-            ordered: Money::try_from(self.ordered_amount).map_err(|_| damaged())?,
             stated_amount: stated_amount.map_err(|_| damaged())?,
             stated_date: self.stated_date,
             settlement,
             revision: self.revision,
             create_time: self.create_time,
             update_time: self.update_time,
+        })
+    }
+
+    /// Nothing when it is none that the table's constraints allow.
+    fn subject(&self, programme: ProgrammeId) -> Option<Subject> {
+        if let Some(reference) = &self.stated_reference {
+            return Some(Subject::Reference(reference.clone()));
+        }
+        let instalment = InstalmentName {
+            operator: OperatorId::from_uuid(self.operator_id?),
+            convention: ConventionId::from_uuid(self.convention_id?),
+            instalment: InstalmentId::from_uuid(self.instalment_id?),
+        };
+        Some(Subject::Order {
+            slip: SlipName {
+                programme,
+                slip: SlipId::from_uuid(self.slip_id?),
+            },
+            key: (instalment, self.attempt?),
+            ordered: Money::try_from(self.ordered_amount?).ok()?,
         })
     }
 }

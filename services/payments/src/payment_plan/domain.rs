@@ -187,6 +187,14 @@ impl PaymentPlan {
         Ok(Self { paid, ..self }.changed(now))
     }
 
+    /// Takes a payment off that came back.
+    pub fn unpay(self, amount: Money, now: OffsetDateTime) -> Result<Self, Mismatch> {
+        let paid = self.paid.checked_sub(amount);
+        let paid = paid.filter(|paid| !paid.is_negative());
+        let paid = paid.ok_or(Mismatch::Overpaid)?;
+        Ok(Self { paid, ..self }.changed(now))
+    }
+
     /// The budget year that what is not ordered goes on.
     pub fn charged_year(&self) -> BudgetYear {
         self.carried_to.unwrap_or(self.budget_year)

@@ -43,7 +43,7 @@ impl Recovered {
             }
             Movement::Receipt => next.received = add(self.received)?,
             Movement::WriteOff => next.written_off = add(self.written_off)?,
-            Movement::Liquidation | Movement::Payment | Movement::Reversal => {
+            Movement::Liquidation | Movement::Payment | Movement::Return | Movement::Reversal => {
                 return Err(Mismatch::Recovered);
             }
         }

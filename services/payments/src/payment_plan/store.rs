@@ -43,10 +43,13 @@ pub async fn all(tx: &mut Tx, conventions: &[ConventionName]) -> Result<Vec<Paym
            FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
                 JOIN payment_plan AS plan USING (operator_id, convention_id)
                 CROSS JOIN LATERAL (
-                    SELECT coalesce(sum(entry.amount) FILTER (WHERE credit = 'TREASURY'), 0) AS paid,
+                    SELECT coalesce(sum(CASE WHEN credit = 'TREASURY' THEN entry.amount
+                                             WHEN credit = 'OPERATOR_PAYABLE' AND debit = 'TREASURY'
+                                             THEN -entry.amount END), 0) AS paid,
                            coalesce(sum(claim), 0) AS claimed,
                            coalesce(sum(claim) FILTER (WHERE cause = 'REPUBLICAN_COMMITMENT'), 0) AS withdrawn,
-                           coalesce(sum(entry.amount) FILTER (WHERE debit = 'TREASURY'), 0) AS received,
+                           coalesce(sum(entry.amount) FILTER (WHERE debit = 'TREASURY' AND credit = 'OPERATOR_RECEIVABLE'),
+                                    0) AS received,
                            coalesce(sum(entry.amount) FILTER (WHERE debit = 'UNCOLLECTIBLE'), 0) AS written_off
                     FROM ledger_entry AS entry
                          LEFT JOIN recovery USING (operator_id, convention_id, recovery_id)

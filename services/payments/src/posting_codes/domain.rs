@@ -3,21 +3,32 @@
 use nonrecours_kernel::{PostingCodesName, Siret};
 use time::OffsetDateTime;
 
-use crate::instalment::Requirements;
+use crate::{bank_account::Details, instalment::Requirements};
 
-/// A version of the codes of a programme.
+/// A version of what a programme pays under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostingCodes {
     /// Resource name.
     pub name: PostingCodesName,
-    /// The codes.
-    pub codes: BudgetCodes,
+    /// Through whom it pays.
+    pub channel: Channel,
+    /// What whoever pays wants to see.
+    pub requirements: Requirements,
     /// Counts the versions from 1.
     pub version: i32,
     /// When the first version was set.
     pub create_time: OffsetDateTime,
     /// When this one was.
     pub update_time: OffsetDateTime,
+}
+
+/// Through whom a programme pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Its public accountant, from PES files under these codes.
+    Accountant(BudgetCodes),
+    /// Its bank, from transfer files, out of this account.
+    Bank(Details),
 }
 
 /// Codes of a budget at its accountant's.
@@ -35,8 +46,6 @@ pub struct BudgetCodes {
     pub function_code: Option<String>,
     /// Codes by category of payee, each once.
     pub payees: Vec<PayeeCodes>,
-    /// What the accountant wants to see.
-    pub requirements: Requirements,
 }
 
 /// Codes for the payees of one category.

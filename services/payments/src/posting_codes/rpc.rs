@@ -6,7 +6,7 @@ use nonrecours_contracts::payments::{
     self as wire, GetPostingCodesRequest, SetPostingCodesRequest,
     posting_codes_service_server::{PostingCodesService, PostingCodesServiceServer},
 };
-use nonrecours_kernel::{Invalid, PostingCodesName, Text};
+use nonrecours_kernel::{Bic, Iban, Invalid, PostingCodesName, Text};
 use nonrecours_pes::{
     CATEGORIES, Format, LEGAL_NATURES, MAX_BUDGET_CODE, MAX_COLLECTIVITY_CODE, MAX_FUNCTION,
     MAX_NATURE, POSTING_OFFICE,
@@ -15,10 +15,14 @@ use nonrecours_pg::{Change, Db};
 use nonrecours_rpc::{Check, Failure, convert::to_timestamp, etag, field, open};
 use tonic::{Code, Request, Response, Status};
 
-use super::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes, store};
+use super::{BudgetCodes, Channel, PayeeCategory, PayeeCodes, PostingCodes, store};
 use crate::{
+    bank_account::Details,
     error::{DOMAIN, Error},
-    instalment::{DocumentKind, Requirements, wire::document_kind},
+    instalment::{
+        DocumentKind, Requirements,
+        wire::{document_kind, text},
+    },
 };
 
 /// The rpcs about posting codes.
@@ -50,14 +54,26 @@ impl Codes {
         let (caller, request) = open(request)?;
         let name: PostingCodesName = field("name", &request.name)?;
         let mut check = Check::of(&request);
-        let codes = request
-            .codes
-            .as_ref()
-            .and_then(|given| budget_codes(&mut check, given));
-        let codes = check.finish(|| codes)?;
+        let given = (request.codes.as_ref(), request.bank_transfers.as_ref());
+        let read = match given {
+            (Some(codes), None) => budget_codes(&mut check, codes),
+            (None, Some(bank)) => bank_transfers(&mut check, bank),
+            (Some(_), Some(_)) => {
+                check.refuse("bank_transfers", two_channels());
+                None
+            }
+            (None, None) => {
+                check.refuse("codes", no_channel());
+                None
+            }
+        };
+        let (channel, requirements) = check.finish(|| read)?;
         let mut tx = self.db.begin(&caller.scope()).await?;
         // First, as it waits for whoever claims the same budget: the same request twice at once finds the first's answer.
-        let holder = store::claim_budget(&mut tx, &name, &codes).await?;
+        let holder = match &channel {
+            Channel::Accountant(codes) => store::claim_budget(&mut tx, &name, codes).await?,
+            Channel::Bank(_) => name.programme,
+        };
         if let Some(earlier) = tx.replay(&request).await? {
             return Ok(earlier);
         }
@@ -69,7 +85,8 @@ impl Codes {
         }
         let codes = PostingCodes {
             name,
-            codes,
+            channel,
+            requirements,
             version: version + 1,
             create_time: current.map_or(tx.now(), |codes| codes.create_time),
             update_time: tx.now(),
@@ -81,8 +98,39 @@ impl Codes {
             name: &name.to_string(),
             revision: i64::from(codes.version),
         };
-        Ok(tx.finish(&request, change, message(&codes)).await?)
+        tx.record(change, &told(&codes)).await?;
+        Ok(tx.answer(&request, message(&codes)).await?)
     }
+}
+
+fn no_channel() -> Invalid {
+    Invalid::new(
+        "CHANNEL_MISSING",
+        "either the codes of a budget or a bank account is needed",
+        "Indiquez les codes du budget chez le comptable public, ou le compte bancaire qui paie.",
+    )
+}
+
+fn two_channels() -> Invalid {
+    Invalid::new(
+        "CHANNEL_TWICE",
+        "a programme pays through its accountant or through its bank, not both",
+        "Un programme paie par son comptable public ou par sa banque : n'indiquez que l'un des deux.",
+    )
+}
+
+/// Reads the account that pays; every fault of it is noted.
+fn bank_transfers(
+    check: &mut Check,
+    given: &wire::BankTransfers,
+) -> Option<(Channel, Requirements)> {
+    let iban = check.parse::<Iban>("bank_transfers.iban", &given.iban);
+    let bic = check.parse::<Bic>("bank_transfers.bic", &given.bic);
+    let path = "bank_transfers.debtor_name";
+    let holder = text(check, path, &given.debtor_name);
+    let requirements = requirements(given.first_documents(), given.later_documents());
+    let (iban, bic, holder) = (iban?, bic?, holder?);
+    Some((Channel::Bank(Details { iban, bic, holder }), requirements))
 }
 
 fn budget_taken() -> Failure {
@@ -99,7 +147,7 @@ fn budget_taken() -> Failure {
 }
 
 /// Reads the codes; every fault of them is noted.
-fn budget_codes(check: &mut Check, given: &wire::BudgetCodes) -> Option<BudgetCodes> {
+fn budget_codes(check: &mut Check, given: &wire::BudgetCodes) -> Option<(Channel, Requirements)> {
     let authority_siret = check.parse("codes.authority_siret", &given.authority_siret);
     let (least, most) = POSTING_OFFICE;
     let mut code = |name: &str, value: &str, format: Format| {
@@ -128,18 +176,28 @@ fn budget_codes(check: &mut Check, given: &wire::BudgetCodes) -> Option<BudgetCo
             None => whole = false,
         }
     }
-    let nomenclature = Requirements::default();
-    let first = kinds(given.first_documents(), nomenclature.first);
-    let later = kinds(given.later_documents(), nomenclature.later);
-    Some(BudgetCodes {
-        requirements: Requirements { first, later },
+    let requirements = requirements(given.first_documents(), given.later_documents());
+    let channel = Channel::Accountant(BudgetCodes {
         authority_siret: authority_siret?,
         posting_office: posting_office?,
         collectivity_code: collectivity_code?,
         budget_code: budget_code?,
         function_code: function_code?,
         payees: whole.then_some(payees)?,
-    })
+    });
+    Some((channel, requirements))
+}
+
+/// What is asked for; where nothing is given, what the nomenclature asks for.
+fn requirements(
+    first: impl Iterator<Item = wire::SupportingDocumentKind>,
+    later: impl Iterator<Item = wire::SupportingDocumentKind>,
+) -> Requirements {
+    let nomenclature = Requirements::default();
+    Requirements {
+        first: kinds(first, nomenclature.first),
+        later: kinds(later, nomenclature.later),
+    }
 }
 
 fn payee_codes(check: &mut Check, path: &str, given: &wire::PayeeCodes) -> Option<PayeeCodes> {
@@ -220,30 +278,57 @@ fn shown(kinds: &[DocumentKind]) -> Vec<i32> {
         .collect()
 }
 
+/// What a programme pays under, as those who may see it do.
 fn message(codes: &PostingCodes) -> wire::PostingCodes {
-    let payees = codes.codes.payees.iter().map(|payee| wire::PayeeCodes {
-        category: wire::PayeeCategory::from(payee.category).into(),
-        nature: payee.nature.clone(),
-        third_party_category: payee.third_party_category.clone(),
-        legal_nature: payee.legal_nature.clone(),
-    });
+    let (first, later) = (&codes.requirements.first, &codes.requirements.later);
+    let (mut budget_codes, mut bank_transfers) = (None, None);
+    match &codes.channel {
+        Channel::Accountant(codes) => {
+            let payees = codes.payees.iter().map(|payee| wire::PayeeCodes {
+                category: wire::PayeeCategory::from(payee.category).into(),
+                nature: payee.nature.clone(),
+                third_party_category: payee.third_party_category.clone(),
+                legal_nature: payee.legal_nature.clone(),
+            });
+            budget_codes = Some(wire::BudgetCodes {
+                authority_siret: codes.authority_siret.to_string(),
+                posting_office: codes.posting_office.clone(),
+                collectivity_code: codes.collectivity_code.clone(),
+                budget_code: codes.budget_code.clone(),
+                function_code: codes.function_code.clone().unwrap_or_default(),
+                payees: payees.collect(),
+                first_documents: shown(first),
+                later_documents: shown(later),
+            });
+        }
+        Channel::Bank(debtor) => {
+            bank_transfers = Some(wire::BankTransfers {
+                debtor_name: debtor.holder.clone(),
+                iban: debtor.iban.to_string(),
+                bic: debtor.bic.to_string(),
+                first_documents: shown(first),
+                later_documents: shown(later),
+            });
+        }
+    }
     wire::PostingCodes {
         name: codes.name.to_string(),
-        codes: Some(wire::BudgetCodes {
-            authority_siret: codes.codes.authority_siret.to_string(),
-            posting_office: codes.codes.posting_office.clone(),
-            collectivity_code: codes.codes.collectivity_code.clone(),
-            budget_code: codes.codes.budget_code.clone(),
-            function_code: codes.codes.function_code.clone().unwrap_or_default(),
-            payees: payees.collect(),
-            first_documents: shown(&codes.codes.requirements.first),
-            later_documents: shown(&codes.codes.requirements.later),
-        }),
+        codes: budget_codes,
+        bank_transfers,
         version: codes.version,
         create_time: Some(to_timestamp(codes.create_time)),
         update_time: Some(to_timestamp(codes.update_time)),
         etag: etag::of(i64::from(codes.version)),
     }
+}
+
+/// The view for the change feed: without the account itself, like all accounts.
+fn told(codes: &PostingCodes) -> wire::PostingCodes {
+    let mut message = message(codes);
+    if let Some(bank) = &mut message.bank_transfers {
+        (bank.debtor_name, bank.iban, bank.bic) = Default::default();
+    }
+    message
 }
 
 #[tonic::async_trait]

@@ -6,8 +6,9 @@ use nonrecours_rpc::Failure;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes};
+use super::{BudgetCodes, Channel, PayeeCategory, PayeeCodes, PostingCodes};
 use crate::{
+    bank_account::Details,
     error::Error,
     instalment::{DocumentKind, Requirements},
 };
@@ -21,6 +22,7 @@ pub async fn current(
         Row,
         r#"SELECT version, authority_siret, posting_office, collectivity_code, budget_code, function_code,
                   payee_categories, payee_natures, payee_third_parties, payee_legal_natures,
+                  debtor_name, debtor_iban, debtor_bic,
                   (SELECT first.create_time FROM posting_codes AS first
                    WHERE first.programme_id = codes.programme_id AND first.version = 1) AS "create_time!",
                   create_time AS update_time,
@@ -70,27 +72,34 @@ pub async fn claim_budget(
 
 /// Writes a version. Refuses with CONCURRENT_UPDATE when somebody else has just written it.
 pub async fn insert(tx: &mut Tx, codes: &PostingCodes) -> Result<(), Error> {
-    let (budget, actor) = (&codes.codes, tx.actor().to_owned());
-    let column = |value: fn(&PayeeCodes) -> &str| -> Vec<String> {
-        let payees = budget.payees.iter();
-        payees.map(|payee| value(payee).to_owned()).collect()
+    let (budget, debtor) = match &codes.channel {
+        Channel::Accountant(budget) => (Some(budget), None),
+        Channel::Bank(debtor) => (None, Some(debtor)),
+    };
+    let actor = tx.actor().to_owned();
+    let column = |value: fn(&PayeeCodes) -> &str| -> Option<Vec<String>> {
+        let payees = budget?.payees.iter();
+        Some(payees.map(|payee| value(payee).to_owned()).collect())
     };
     let inserted = sqlx::query!(
         "INSERT INTO posting_codes (programme_id, version, authority_siret, posting_office, collectivity_code,
                                     budget_code, function_code, payee_categories, payee_natures, payee_third_parties,
-                                    payee_legal_natures, actor, create_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                    payee_legal_natures, debtor_name, debtor_iban, debtor_bic, actor, create_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         codes.name.programme.uuid(),
         codes.version,
-        budget.authority_siret.to_string(),
-        budget.posting_office,
-        budget.collectivity_code,
-        budget.budget_code,
-        budget.function_code,
-        &column(|payee| payee.category.code()),
-        &column(|payee| &payee.nature),
-        &column(|payee| &payee.third_party_category),
-        &column(|payee| &payee.legal_nature),
+        budget.map(|budget| budget.authority_siret.to_string()),
+        budget.map(|budget| budget.posting_office.as_str()),
+        budget.map(|budget| budget.collectivity_code.as_str()),
+        budget.map(|budget| budget.budget_code.as_str()),
+        budget.and_then(|budget| budget.function_code.as_deref()),
+        column(|payee| payee.category.code()) as Option<Vec<String>>,
+        column(|payee| &payee.nature) as Option<Vec<String>>,
+        column(|payee| &payee.third_party_category) as Option<Vec<String>>,
+        column(|payee| &payee.legal_nature) as Option<Vec<String>>,
+        debtor.map(|debtor| debtor.holder.as_str()),
+        debtor.map(|debtor| debtor.iban.as_str()),
+        debtor.map(|debtor| debtor.bic.to_string()),
         actor,
         codes.update_time
     )
@@ -110,8 +119,8 @@ pub async fn insert(tx: &mut Tx, codes: &PostingCodes) -> Result<(), Error> {
         "INSERT INTO document_rules (programme_id, version, first_kinds, later_kinds) VALUES ($1, $2, $3, $4)",
         codes.name.programme.uuid(),
         codes.version,
-        &column(&budget.requirements.first) as &[&str],
-        &column(&budget.requirements.later) as &[&str]
+        &column(&codes.requirements.first) as &[&str],
+        &column(&codes.requirements.later) as &[&str]
     )
     .execute(tx.conn())
     .await
@@ -121,15 +130,18 @@ pub async fn insert(tx: &mut Tx, codes: &PostingCodes) -> Result<(), Error> {
 
 struct Row {
     version: i32,
-    authority_siret: String,
-    posting_office: String,
-    collectivity_code: String,
-    budget_code: String,
+    authority_siret: Option<String>,
+    posting_office: Option<String>,
+    collectivity_code: Option<String>,
+    budget_code: Option<String>,
     function_code: Option<String>,
-    payee_categories: Vec<String>,
-    payee_natures: Vec<String>,
-    payee_third_parties: Vec<String>,
-    payee_legal_natures: Vec<String>,
+    payee_categories: Option<Vec<String>>,
+    payee_natures: Option<Vec<String>>,
+    payee_third_parties: Option<Vec<String>>,
+    payee_legal_natures: Option<Vec<String>>,
+    debtor_name: Option<String>,
+    debtor_iban: Option<String>,
+    debtor_bic: Option<String>,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
     first_kinds: Option<Vec<String>>,
@@ -139,13 +151,43 @@ struct Row {
 impl Row {
     /// Nothing when it is none that the table's constraints allow.
     fn codes(self, name: PostingCodesName) -> Option<PostingCodes> {
+        let nomenclature = Requirements::default();
+        // Versions set before the programme could say what it asks for ask for what the nomenclature does.
+        let kinds = |codes: &Option<Vec<String>>, otherwise| match codes {
+            Some(codes) => codes.iter().map(|code| DocumentKind::of(code)).collect(),
+            None => Some(otherwise),
+        };
+        let requirements = Requirements {
+            first: kinds(&self.first_kinds, nomenclature.first)?,
+            later: kinds(&self.later_kinds, nomenclature.later)?,
+        };
+        let (version, create_time, update_time) =
+            (self.version, self.create_time, self.update_time);
+        Some(PostingCodes {
+            name,
+            channel: self.channel()?,
+            requirements,
+            version,
+            create_time,
+            update_time,
+        })
+    }
+
+    fn channel(self) -> Option<Channel> {
+        if let Some(holder) = self.debtor_name {
+            return Some(Channel::Bank(Details {
+                iban: self.debtor_iban?.parse().ok()?,
+                bic: self.debtor_bic?.parse().ok()?,
+                holder,
+            }));
+        }
         let columns = self
-            .payee_natures
+            .payee_natures?
             .into_iter()
-            .zip(self.payee_third_parties)
-            .zip(self.payee_legal_natures);
+            .zip(self.payee_third_parties?)
+            .zip(self.payee_legal_natures?);
         let payees = self
-            .payee_categories
+            .payee_categories?
             .iter()
             .zip(columns)
             .map(
@@ -159,31 +201,26 @@ impl Row {
                 },
             )
             .collect::<Option<_>>()?;
-        let nomenclature = Requirements::default();
-        // Versions set before the programme could say what it asks for ask for what the nomenclature does.
-        let kinds = |codes: Option<Vec<String>>, otherwise| match codes {
-            Some(codes) => codes.iter().map(|code| DocumentKind::of(code)).collect(),
-            None => Some(otherwise),
-        };
-        Some(PostingCodes {
-            name,
-            codes: BudgetCodes {
-                requirements: Requirements {
-                    first: kinds(self.first_kinds, nomenclature.first)?,
-                    later: kinds(self.later_kinds, nomenclature.later)?,
-                },
-                authority_siret: self.authority_siret.parse().ok()?,
-                posting_office: self.posting_office,
-                collectivity_code: self.collectivity_code,
-                budget_code: self.budget_code,
-                function_code: self.function_code,
-                payees,
-            },
-            version: self.version,
-            create_time: self.create_time,
-            update_time: self.update_time,
-        })
+        Some(Channel::Accountant(BudgetCodes {
+            authority_siret: self.authority_siret?.parse().ok()?,
+            posting_office: self.posting_office?,
+            collectivity_code: self.collectivity_code?,
+            budget_code: self.budget_code?,
+            function_code: self.function_code,
+            payees,
+        }))
     }
+}
+
+/// The IBANs of the accounts that the programme has paid from, those of earlier versions included.
+pub async fn accounts(tx: &mut Tx, programme: ProgrammeId) -> Result<Vec<String>, pg::Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT debtor_iban AS "iban!" FROM posting_codes
+           WHERE programme_id = $1 AND debtor_iban IS NOT NULL"#,
+        programme.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Whether the codes of any version of the programme are these, as far as they are given.

@@ -1,8 +1,44 @@
 //! A file that was taken, as a value.
 
 use nonrecours_kernel::ReturnFileName;
-use nonrecours_pes::ReturnKind;
 use time::OffsetDateTime;
+
+/// Kind of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// `PES_ACQUIT`: the accountant has received a flow.
+    Acknowledgement,
+    /// `PES_Retour`: what the accountant made of each order.
+    Return,
+    /// `pain.002`: what the bank makes of a file and its transfers.
+    StatusReport,
+    /// `camt.053`: what was booked on an account in a period.
+    Statement,
+    /// `camt.054`: what was booked just now.
+    Notification,
+}
+
+impl FileKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Acknowledgement,
+        Self::Return,
+        Self::StatusReport,
+        Self::Statement,
+        Self::Notification,
+    ];
+
+    /// As the database has it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Acknowledgement => "ACKNOWLEDGEMENT",
+            Self::Return => "RETURN",
+            Self::StatusReport => "STATUS_REPORT",
+            Self::Statement => "STATEMENT",
+            Self::Notification => "NOTIFICATION",
+        }
+    }
+}
 
 /// What a file was and did; never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,8 +46,8 @@ pub struct ReturnFile {
     /// Resource name.
     pub name: ReturnFileName,
     /// Kind.
-    pub kind: ReturnKind,
-    /// The name of the flow in it; empty when it gives none.
+    pub kind: FileKind,
+    /// The name of the flow in it, or the message id that it answers; empty when it gives none.
     pub flow_name: String,
     /// SHA-256 of its content.
     pub digest: Vec<u8>,

@@ -5,7 +5,7 @@ use nonrecours_kernel::{Money, Text, french_date};
 use nonrecours_pes::PieceState;
 use time::Date;
 
-use super::{Paid, Statement};
+use super::{Paid, Returned, Statement};
 use crate::{
     payment_difference::Cause,
     slip::{Order, Reason, Stage},
@@ -16,7 +16,7 @@ use crate::{
 pub struct Heard {
     /// The order after it. Not paid yet, whatever the file says: see `paid`.
     pub next: Order,
-    /// The day on which it was paid in full: to be confirmed, then [`Order::pay`].
+    /// The day on which it was paid in full, and not returned since: to be confirmed, then [`Order::pay`].
     pub paid: Option<Date>,
     /// What does not fit.
     pub divergence: Option<Divergence>,
@@ -48,6 +48,9 @@ pub fn hear(order: &Order, said: &Statement) -> Heard {
     }
     if let Some(paid) = said.paid {
         heard.payment(paid);
+    }
+    if let Some(returned) = &said.returned {
+        heard.returned(returned);
     }
     heard
 }
@@ -98,6 +101,8 @@ impl Heard {
                 self.reach(Stage::Rejected, reason);
             }
             PieceState::Rejected if stage.rejected() => {}
+            // Older than the return of the money.
+            _ if self.next.return_date.is_some() => {}
             PieceState::Rejected => self.contradicts(
                 paid,
                 "The order is said to be rejected; it is paid.",
@@ -117,6 +122,10 @@ impl Heard {
     fn payment(&mut self, paid: Paid) {
         let order = &self.next;
         let ordered = order.amount;
+        if order.return_date.is_some_and(|back| paid.date <= back) && paid.amount == Some(ordered) {
+            // Older than its return.
+            return;
+        }
         if order.stage.rejected() {
             return self.contradicts(
                 Some(paid),
@@ -139,6 +148,42 @@ impl Heard {
         }
     }
 
+    /// The money is back: nothing was paid by this order after all.
+    fn returned(&mut self, returned: &Returned) {
+        let (ordered, sum) = (self.next.amount, returned.amount);
+        let stated = Some(Paid {
+            amount: sum,
+            date: returned.date,
+        });
+        if self.next.return_date.is_some() && sum == Some(ordered) {
+            return;
+        }
+        if self.next.stage.rejected() {
+            return self.contradicts(
+                stated,
+                "Money is said to come back of an order that was rejected, or has come back already.",
+                "Un retour de fonds est annoncé pour un mandat déjà rejeté ou déjà retourné.",
+            );
+        }
+        if sum != Some(ordered) {
+            let (en, fr) = told(sum);
+            return self.diverge(Divergence {
+                cause: Cause::Amount,
+                text: Text::new(
+                    format!("{en} came back; {ordered} was ordered."),
+                    format!("{fr} retournés, pour {} ordonnés.", ordered.french()),
+                ),
+                amount: sum,
+                date: Some(returned.date),
+            });
+        }
+        self.paid = None;
+        self.reach(Stage::Rejected, &returned.reason);
+        self.next.taken_in_charge = true;
+        self.next.payment_date = None;
+        self.next.return_date = Some(returned.date);
+    }
+
     fn reach(&mut self, stage: Stage, reason: &Reason) {
         self.next.stage = stage;
         self.next.reason = reason.clone();
@@ -157,13 +202,7 @@ impl Heard {
     fn differs(&mut self, paid: Paid) {
         let ordered = self.next.amount;
         let day = french_date(paid.date);
-        let (en, fr) = match paid.amount {
-            Some(sum) => (sum.to_string(), sum.french()),
-            None => (
-                "more than any amount".to_owned(),
-                "plus que tout montant".to_owned(),
-            ),
-        };
+        let (en, fr) = told(paid.amount);
         self.diverge(Divergence {
             cause: Cause::Amount,
             text: Text::new(
@@ -181,5 +220,16 @@ impl Heard {
     /// The first tells the most.
     fn diverge(&mut self, divergence: Divergence) {
         self.divergence.get_or_insert(divergence);
+    }
+}
+
+/// A sum in English and in French.
+fn told(sum: Option<Money>) -> (String, String) {
+    match sum {
+        Some(sum) => (sum.to_string(), sum.french()),
+        None => (
+            "more than any amount".to_owned(),
+            "plus que tout montant".to_owned(),
+        ),
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use time::{Date, macros::date};
 use uuid::Uuid;
 
-use super::{Heard, Paid, Statement, hear};
+use super::{Heard, Paid, Returned, Statement, hear};
 use crate::slip::{Order, Reason, Stage};
 
 const ORDERED: Money = Money::from_cents(920_000);
@@ -26,6 +26,7 @@ fn transmitted() -> Order {
         taken_in_charge: false,
         reason: Reason::default(),
         payment_date: None,
+        return_date: None,
     }
 }
 
@@ -48,16 +49,27 @@ fn statement() -> impl Strategy<Value = Statement> {
         .prop_map(|state| (state, reason())),
     );
     let amounts = vec![Some(ORDERED), Some(Money::from_cents(1)), None];
+    let returned =
+        prop::option::of(
+            prop::sample::select(amounts.clone()).prop_map(|amount| Returned {
+                amount,
+                date: DAY,
+                reason: reason(),
+            }),
+        );
     let paid = prop::option::of(
         prop::sample::select(amounts).prop_map(|amount| Paid { amount, date: DAY }),
     );
     let anomaly = prop::option::of(Just(reason()));
-    (verdict, anomaly, state, paid).prop_map(|(verdict, anomaly, state, paid)| Statement {
-        verdict,
-        anomaly,
-        state,
-        paid,
-    })
+    (verdict, anomaly, state, paid, returned).prop_map(
+        |(verdict, anomaly, state, paid, returned)| Statement {
+            verdict,
+            anomaly,
+            state,
+            paid,
+            returned,
+        },
+    )
 }
 
 /// The order after a statement, its payment confirmed.
@@ -77,8 +89,12 @@ proptest! {
             let diverges = heard.divergence.is_some();
             let ended = order.stage.rejected() || order.stage == Stage::Paid;
             let next = after(heard);
-            prop_assert!(next.stage >= order.stage);
-            prop_assert!(!ended || next == order, "{order:?} -> {next:?}");
+            // Money that comes back undoes a payment, and nothing else does.
+            let undone = order.stage == Stage::Paid && next.return_date.is_some();
+            prop_assert!(undone || next.stage >= order.stage);
+            prop_assert!(undone || !ended || next == order, "{order:?} -> {next:?}");
+            prop_assert!(order.return_date.is_none() || next == order);
+            prop_assert!(next.return_date.is_none() || (next.stage == Stage::Rejected && next.taken_in_charge));
             prop_assert!(!order.taken_in_charge || next.taken_in_charge);
             // What the table's constraints hold as well.
             prop_assert_eq!(next.payment_date.is_some(), next.stage == Stage::Paid);
@@ -86,8 +102,12 @@ proptest! {
             prop_assert!(!next.taken_in_charge || next.stage >= Stage::TakenInCharge);
             // Another amount is never accepted in silence.
             if let Some(paid) = statement.paid {
-                let settled = next.stage == Stage::Paid && paid.amount == Some(ORDERED);
-                prop_assert!(settled || diverges);
+                let known = next.stage == Stage::Paid || next.return_date.is_some();
+                prop_assert!((known && paid.amount == Some(ORDERED)) || diverges);
+            }
+            if let Some(returned) = &statement.returned {
+                let back = next.return_date.is_some() && returned.amount == Some(ORDERED);
+                prop_assert!(back || diverges);
             }
             order = next;
         }

@@ -1,5 +1,7 @@
-//! Files from the accountant: what they say of the orders, and what becomes of these.
+//! Files from the accountant or the bank: what they say of the orders, and what becomes of these.
 
+mod accountant;
+mod bank;
 mod domain;
 mod hearing;
 #[cfg(test)]
@@ -9,6 +11,8 @@ pub mod rpc;
 pub mod store;
 mod upload;
 
-pub use domain::ReturnFile;
+pub use domain::{FileKind, ReturnFile};
 pub use hearing::{Divergence, Heard, hear};
-pub use reading::{Known, KnownOrder, OrderKey, Paid, Reading, Statement, read};
+pub use reading::{
+    About, Known, KnownOrder, Named, OrderKey, Paid, Reading, Returned, Statement, Stranger, read,
+};

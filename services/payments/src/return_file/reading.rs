@@ -4,17 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 
-use nonrecours_kernel::{BudgetYear, InstalmentName, Money, contains_nir};
-use nonrecours_pes::{
-    Anomaly, Fault, Header, Item, PieceRef, PieceState, Problem, ReturnKind, Returns, SlipRef,
-    Verdict,
-};
+use nonrecours_kernel::{BudgetYear, InstalmentName, Money, SlipName, contains_nir};
+use nonrecours_pes::{PieceRef, PieceState, Returns, SlipRef};
+use nonrecours_sepa::Reader;
+use nonrecours_xmlflow::{Fault, Scanner};
 use time::Date;
 
-use crate::slip::Reason;
+use super::{FileKind, accountant, bank};
+use crate::slip::{Order, Reason, Slip};
 
-/// Longest words kept of the accountant's, in characters; the rest is in the file.
+/// Longest words kept of the accountant's or the bank's, in characters; the rest is in the file.
 const MAX_REASON: usize = 500;
+/// The root of every file of ISO 20022.
+const BANK_ROOT: &str = "Document";
 
 /// An order: the instalment, and which of its orders.
 pub type OrderKey = (InstalmentName, i16);
@@ -26,20 +28,43 @@ pub struct KnownOrder {
     pub key: OrderKey,
     /// Budget year of its slip.
     pub budget_year: BudgetYear,
-    /// Number of its slip.
-    pub slip: i32,
-    /// Its own number.
-    pub piece: i32,
-    /// Name of the file of its slip.
-    pub file_name: String,
+    /// By what files name it.
+    pub as_named: Named,
+}
+
+/// By what the files about an order name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Those of the public accountant.
+    ByAccountant {
+        /// Number of its slip.
+        slip: i32,
+        /// Its own number.
+        piece: i32,
+        /// Name of the file of its slip.
+        file_name: String,
+    },
+    /// Those of the bank.
+    ByBank {
+        /// Its slip.
+        slip: SlipName,
+        /// IBAN of the account that pays it.
+        account: String,
+    },
 }
 
 /// The orders of a programme, as files name them.
 #[derive(Debug, Default)]
 pub struct Known {
-    pieces: HashMap<PieceRef, OrderKey>,
-    slips: HashMap<SlipRef, Vec<OrderKey>>,
-    flows: HashMap<String, Vec<OrderKey>>,
+    pub(super) pieces: HashMap<PieceRef, OrderKey>,
+    pub(super) slips: HashMap<SlipRef, Vec<OrderKey>>,
+    pub(super) flows: HashMap<String, Vec<OrderKey>>,
+    /// By message id.
+    pub(super) messages: HashMap<String, Vec<OrderKey>>,
+    /// By end-to-end id, with the account that pays.
+    pub(super) transfers: HashMap<String, (OrderKey, String)>,
+    /// The accounts that the programme pays from, or has.
+    pub(super) accounts: BTreeSet<String>,
     years: HashMap<OrderKey, BudgetYear>,
 }
 
@@ -54,6 +79,8 @@ pub struct Statement {
     pub state: Option<(PieceState, Reason)>,
     /// Its payments.
     pub paid: Option<Paid>,
+    /// What came back of them.
+    pub returned: Option<Returned>,
 }
 
 /// What a file says was paid for an order.
@@ -65,145 +92,128 @@ pub struct Paid {
     pub date: Date,
 }
 
+/// What a file says came back of the payment of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The sum; none beyond what an amount holds.
+    pub amount: Option<Money>,
+    /// The last day.
+    pub date: Date,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A payment under a reference of our form that no order of the programme has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stranger {
+    /// The reference.
+    pub reference: String,
+    /// What was paid.
+    pub amount: Money,
+    /// When.
+    pub date: Date,
+}
+
+/// What a file is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A budget at a public accountant's, as far as the file says which.
+    Budget {
+        /// Number of the accounting office.
+        posting_office: Option<String>,
+        /// The collectivity's code there.
+        collectivity_code: Option<String>,
+        /// The budget's code there.
+        budget_code: Option<String>,
+    },
+    /// An account, and whether the programme pays from it; of a file that names none, whether it pays from any.
+    Account {
+        /// Whether.
+        ours: bool,
+    },
+}
+
 /// What a file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Its kind.
-    pub kind: ReturnKind,
+    pub kind: FileKind,
+    /// The name of the flow in it, or the message id that it answers; empty when it gives none.
+    pub flow_name: String,
     /// What it is about.
-    pub header: Header,
+    pub about: About,
     /// Of each order that it names and that is known.
     pub statements: BTreeMap<OrderKey, Statement>,
     /// The budget years of these orders.
     pub years: BTreeSet<BudgetYear>,
     /// Statements about others.
     pub unknown: i64,
+    /// Of these, payments under a reference of our form; the first of them.
+    pub strangers: BTreeSet<Stranger>,
 }
 
 impl Known {
-    /// Knows these orders.
-    pub fn of(orders: impl IntoIterator<Item = KnownOrder>) -> Self {
-        let mut known = Self::default();
+    /// Knows these orders, and the accounts that the programme pays from.
+    pub fn of(
+        orders: impl IntoIterator<Item = KnownOrder>,
+        accounts: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut known = Self {
+            accounts: accounts.into_iter().collect(),
+            ..Self::default()
+        };
         for order in orders {
-            let slip = SlipRef {
-                budget_year: order.budget_year,
-                number: order.slip.to_string(),
-            };
-            let piece = PieceRef {
-                slip: slip.clone(),
-                id: order.piece.to_string(),
-            };
-            let flow = flow_key(&order.file_name).to_owned();
-            known.pieces.insert(piece, order.key);
-            known.slips.entry(slip).or_default().push(order.key);
-            known.flows.entry(flow).or_default().push(order.key);
-            known.years.insert(order.key, order.budget_year);
+            let key = order.key;
+            known.years.insert(key, order.budget_year);
+            match order.as_named {
+                Named::ByAccountant {
+                    slip,
+                    piece,
+                    file_name,
+                } => {
+                    let slip = SlipRef {
+                        budget_year: order.budget_year,
+                        number: slip.to_string(),
+                    };
+                    let piece = PieceRef {
+                        slip: slip.clone(),
+                        id: piece.to_string(),
+                    };
+                    let flow = accountant::flow_key(&file_name).to_owned();
+                    known.pieces.insert(piece, key);
+                    known.slips.entry(slip).or_default().push(key);
+                    known.flows.entry(flow).or_default().push(key);
+                }
+                Named::ByBank { slip, account } => {
+                    let message = Slip::message_id(&slip);
+                    known.messages.entry(message).or_default().push(key);
+                    let reference = Order::end_to_end_id(&key.0, key.1);
+                    known.transfers.insert(reference, (key, account));
+                }
+            }
         }
         known
     }
+
+    /// The budget years of these orders.
+    pub(super) fn years(&self, statements: &BTreeMap<OrderKey, Statement>) -> BTreeSet<BudgetYear> {
+        let years = statements.keys().filter_map(|key| self.years.get(key));
+        years.copied().collect()
+    }
 }
 
-/// A file's name comes back with its extension or without.
-fn flow_key(name: &str) -> &str {
-    name.strip_suffix(".xml").unwrap_or(name)
-}
-
-/// Reads a file to its end.
+/// Reads a file to its end: of the accountant or of a bank, its root says.
 pub fn read(known: &Known, source: impl BufRead) -> Result<Reading, Fault> {
-    let mut returns = Returns::new(source);
-    let mut statements: BTreeMap<OrderKey, Statement> = BTreeMap::new();
-    let mut unknown = 0_i64;
-    while let Some(item) = returns.next() {
-        let item = item?;
-        let keys: &[OrderKey] = match &item {
-            Item::Acknowledged { slip: None, .. } => {
-                let name = returns.header().file_name.as_deref().unwrap_or_default();
-                known.flows.get(flow_key(name)).map_or(&[], Vec::as_slice)
-            }
-            Item::Acknowledged {
-                slip: Some(slip), ..
-            } => known.slips.get(slip).map_or(&[], Vec::as_slice),
-            Item::Anomalous { piece, .. }
-            | Item::Piece { piece, .. }
-            | Item::Paid { piece, .. } => known.pieces.get(piece).map_or(&[], std::slice::from_ref),
-        };
-        if keys.is_empty() {
-            unknown = unknown.saturating_add(1);
-        }
-        for key in keys {
-            statements.entry(*key).or_default().hear(&item);
-        }
+    let mut scanner = Scanner::new(source);
+    if scanner.root()? == Some(BANK_ROOT) {
+        bank::read(known, Reader::of(scanner))
+    } else {
+        accountant::read(known, Returns::of(scanner))
     }
-    let kind = returns.kind().ok_or(Fault {
-        line: 1,
-        path: "/".to_owned(),
-        problem: Problem::Unknown,
-    })?;
-    let years = statements.keys().filter_map(|key| known.years.get(key));
-    Ok(Reading {
-        kind,
-        header: returns.header().clone(),
-        years: years.copied().collect(),
-        statements,
-        unknown,
-    })
-}
-
-impl Statement {
-    fn hear(&mut self, item: &Item) {
-        match item {
-            Item::Acknowledged { verdict, .. } => {
-                self.verdict = Some(match verdict {
-                    Verdict::Accepted => Ok(()),
-                    Verdict::Refused(anomaly) => Err(anomaly.as_ref().map_or_else(
-                        || words("", "Le bordereau n'a pas été accepté."),
-                        |anomaly| of_anomaly(anomaly, None),
-                    )),
-                });
-            }
-            Item::Anomalous { line, anomaly, .. } => {
-                // The first tells the most: those of lines follow from it.
-                self.anomaly
-                    .get_or_insert_with(|| of_anomaly(anomaly, line.as_deref()));
-            }
-            Item::Piece { state, remarks, .. } => self.state = Some((*state, of_remarks(remarks))),
-            Item::Paid { date, amount, .. } => {
-                let before = self.paid.unwrap_or(Paid {
-                    amount: Some(Money::ZERO),
-                    date: *date,
-                });
-                self.paid = Some(Paid {
-                    amount: before.amount.and_then(|sum| sum.checked_add(*amount)),
-                    date: before.date.max(*date),
-                });
-            }
-        }
-    }
-}
-
-fn of_anomaly(anomaly: &Anomaly, line: Option<&str>) -> Reason {
-    match line {
-        Some(line) => words(&anomaly.code, &format!("Ligne {line} : {}", anomaly.text)),
-        None => words(&anomaly.code, &anomaly.text),
-    }
-}
-
-/// The accountant's code and words among what a return says of an order. Which elements hold them is not settled, so a value
-/// whose name says that it is a code or a number is the code, and all others are kept with their names.
-fn of_remarks(remarks: &[(String, String)]) -> Reason {
-    let is_code = |name: &str| name.starts_with("Cod") || name.starts_with("Num");
-    let code = remarks.iter().find(|(name, _)| is_code(name));
-    let others: Vec<String> = remarks
-        .iter()
-        .filter(|remark| Some(*remark) != code)
-        .map(|(name, value)| format!("{name} : {value}"))
-        .collect();
-    let code = code.map_or("", |(_, value)| value);
-    words(code, &others.join(" ; "))
 }
 
 /// Words to keep: short, and without a social security number.
-fn words(code: &str, text: &str) -> Reason {
+pub(super) fn words(code: &str, text: &str) -> Reason {
     let kept = |text: &str| {
         if contains_nir(text) {
             "Texte masqué : il contient un numéro de sécurité sociale.".to_owned()

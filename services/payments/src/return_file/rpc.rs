@@ -1,4 +1,4 @@
-//! Files from the accountant over gRPC.
+//! Files from the accountant or the bank over gRPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +12,20 @@ use nonrecours_kernel::{
     IdSource, Invalid, PaymentDifferenceName, ProgrammeName, ReturnFileName, Scope, SlipName, Text,
     french_date,
 };
-use nonrecours_pes::ReturnKind;
 use nonrecours_pg::{Change, Db, Entry, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert::to_timestamp, field, open};
 use tonic::{Code, Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::{
-    Divergence, Heard, Known, OrderKey, Reading, ReturnFile, hear, store,
+    About, Divergence, FileKind, Heard, Known, OrderKey, Reading, ReturnFile, Stranger, hear,
+    store,
     upload::{Upload, receive, refused},
 };
 use crate::{
     error::{DOMAIN, Error},
     instalment,
-    payment_difference::{self, Cause, PaymentDifference},
+    payment_difference::{self, Cause, PaymentDifference, Subject},
     posting_codes,
     slip::{self, Order},
 };
@@ -66,8 +66,9 @@ impl ReturnFiles {
     /// The orders that a file may be about; no transaction stays open while it comes.
     async fn known(&self, scope: &Scope, programme: &ProgrammeName) -> Result<Known, Error> {
         let mut tx = self.db.read(scope).await?;
+        let accounts = posting_codes::store::accounts(&mut tx, programme.programme).await?;
         let orders = slip::orders::known(&mut tx, programme.programme, MAX_KNOWN_ORDERS);
-        Ok(Known::of(orders.await?))
+        Ok(Known::of(orders.await?, accounts))
     }
 
     /// Takes a file that was read, whole.
@@ -79,7 +80,7 @@ impl ReturnFiles {
     ) -> Result<ReturnFile, Error> {
         let reading = &upload.reading;
         let mut tx = self.db.begin(scope).await?;
-        check_budget(&mut tx, programme, reading).await?;
+        check_subject(&mut tx, programme, reading).await?;
         // In the order of the years, as whoever else locks several.
         for year in &reading.years {
             slip::store::lock_register(&mut tx, programme.programme, *year).await?;
@@ -88,8 +89,12 @@ impl ReturnFiles {
         if let Some(earlier) = earlier {
             return Ok(earlier);
         }
-        let flow_name = reading.header.file_name.clone().unwrap_or_default();
-        tx.because(&format!("Fichier du comptable {flow_name}."));
+        let flow_name = reading.flow_name.clone();
+        let from = match reading.about {
+            About::Budget { .. } => "du comptable",
+            About::Account { .. } => "de la banque",
+        };
+        tx.because(format!("Fichier {from} {flow_name}").trim_end());
         let name = ReturnFileName {
             programme: programme.programme,
             return_file: self.ids.next(),
@@ -104,6 +109,7 @@ impl ReturnFiles {
                     .await?;
             }
         }
+        let strangers = strangers(&mut tx, programme, reading).await?;
         let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let file = ReturnFile {
             name,
@@ -114,13 +120,16 @@ impl ReturnFiles {
             changed: count(done.changed),
             unchanged: count(keys.len() - done.changed),
             unknown: reading.unknown,
-            differences: count(done.divergences.len()),
+            differences: count(done.divergences.len() + strangers.len()),
             importer: scope.actor().to_owned(),
             create_time: tx.now(),
         };
         store::insert(&mut tx, &file).await?;
         let mut entries = vec![entry("return_file.imported", &file)];
-        entries.extend(self.open_differences(&mut tx, &name, &done).await?);
+        entries.extend(
+            self.open_differences(&mut tx, &name, &done, strangers)
+                .await?,
+        );
         for slip in &done.slips {
             entries.push(slip_entry(&slip::store::touch(&mut tx, slip).await?));
         }
@@ -129,7 +138,7 @@ impl ReturnFiles {
         Ok(file)
     }
 
-    /// Writes what became of an order, and confirms its instalment when it was paid.
+    /// Writes what became of an order, and confirms its instalment when it was paid, or takes that back.
     async fn apply(
         &self,
         tx: &mut Tx,
@@ -158,6 +167,18 @@ impl ReturnFiles {
                 }
             }
         }
+        if next.return_date.is_some() && order.return_date.is_none() {
+            let name = &order.instalment;
+            if let Err(text) = instalment::returning::take_back(tx, &self.ids, name).await? {
+                divergence = Some(Divergence {
+                    cause: Cause::Confirmation,
+                    text,
+                    amount: Some(order.amount),
+                    date: next.return_date,
+                });
+                next = order.clone();
+            }
+        }
         if next != *order {
             slip::orders::update(tx, &next).await?;
             done.slips.insert(*slip);
@@ -180,20 +201,32 @@ impl ReturnFiles {
         tx: &mut Tx,
         file: &ReturnFileName,
         done: &Done,
+        strangers: Vec<Stranger>,
     ) -> Result<Vec<Entry>, Error> {
+        let diverging = done.divergences.iter();
+        let diverging = diverging.map(|(key, (slip, order, divergence))| {
+            let subject = Subject::Order {
+                slip: *slip,
+                key: *key,
+                ordered: order.amount,
+            };
+            (subject, divergence.clone())
+        });
+        let strange = strangers.into_iter().map(|stranger| {
+            let divergence = stranger.divergence();
+            (Subject::Reference(stranger.reference), divergence)
+        });
         let mut entries = Vec::with_capacity(done.divergences.len());
-        for (key, (slip, order, divergence)) in &done.divergences {
+        for (subject, divergence) in diverging.chain(strange) {
             let difference = PaymentDifference {
                 name: PaymentDifferenceName {
                     programme: file.programme,
                     payment_difference: self.ids.next(),
                 },
                 return_file: *file,
-                slip: *slip,
-                order: *key,
+                subject,
                 cause: divergence.cause,
-                text: divergence.text.clone(),
-                ordered: order.amount,
+                text: divergence.text,
                 stated_amount: divergence.amount,
                 stated_date: divergence.date,
                 settlement: None,
@@ -250,34 +283,86 @@ struct Done {
     divergences: BTreeMap<OrderKey, (SlipName, Order, Divergence)>,
 }
 
-/// Refuses a file about another budget, where it says which.
-async fn check_budget(
+/// Of the payments under unknown references those that no programme has ordered and that no file has told of before.
+async fn strangers(
+    tx: &mut Tx,
+    programme: &ProgrammeName,
+    reading: &Reading,
+) -> Result<Vec<Stranger>, Error> {
+    let mut strangers = Vec::with_capacity(reading.strangers.len());
+    // A hundred at most, and none as a rule.
+    for stranger in &reading.strangers {
+        let known = payment_difference::store::reference_stated(tx, programme, stranger).await?
+            || slip::orders::is_of_another(tx, &stranger.reference).await?;
+        if !known {
+            strangers.push(stranger.clone());
+        }
+    }
+    Ok(strangers)
+}
+
+impl Stranger {
+    fn divergence(&self) -> Divergence {
+        let (amount, day) = (self.amount, french_date(self.date));
+        Divergence {
+            cause: Cause::Reference,
+            text: Text::new(
+                format!(
+                    "The bank has paid {amount} under the reference {}, which no order has.",
+                    self.reference
+                ),
+                format!(
+                    "La banque a payé {} le {day} sous la référence {}, qui n'est celle d'aucun mandat.",
+                    amount.french(),
+                    self.reference
+                ),
+            ),
+            amount: Some(amount),
+            date: Some(self.date),
+        }
+    }
+}
+
+/// Refuses a file about another budget, where it says which, or about another account.
+async fn check_subject(
     tx: &mut Tx,
     programme: &ProgrammeName,
     reading: &Reading,
 ) -> Result<(), Error> {
-    let header = &reading.header;
-    let ours = posting_codes::store::orders_under(
-        tx,
-        programme.programme,
-        header.posting_office.as_deref(),
-        header.collectivity_code.as_deref(),
-        header.budget_code.as_deref(),
-    )
-    .await?;
+    let (ours, reason, text) = match &reading.about {
+        About::Budget {
+            posting_office,
+            collectivity_code,
+            budget_code,
+        } => (
+            posting_codes::store::orders_under(
+                tx,
+                programme.programme,
+                posting_office.as_deref(),
+                collectivity_code.as_deref(),
+                budget_code.as_deref(),
+            )
+            .await?,
+            "RETURN_OTHER_BUDGET",
+            Text::new(
+                "The file is about another budget than the programme's.",
+                "Ce fichier concerne un autre budget que celui du programme : vérifiez lequel vous avez choisi.",
+            ),
+        ),
+        About::Account { ours } => (
+            *ours,
+            "RETURN_OTHER_ACCOUNT",
+            Text::new(
+                "The file is about another account than those that the programme pays from.",
+                "Ce fichier concerne un autre compte que celui qui paie pour le programme : vérifiez lequel vous avez \
+                 choisi.",
+            ),
+        ),
+    };
     if ours {
         return Ok(());
     }
-    Err(Failure::new(
-        Code::FailedPrecondition,
-        DOMAIN,
-        "RETURN_OTHER_BUDGET",
-        Text::new(
-            "The file is about another budget than the programme's.",
-            "Ce fichier concerne un autre budget que celui du programme : vérifiez lequel vous avez choisi.",
-        ),
-    )
-    .into())
+    Err(Failure::new(Code::FailedPrecondition, DOMAIN, reason, text).into())
 }
 
 fn other_day(confirmed: &str) -> Text {
@@ -319,8 +404,11 @@ pub fn slip_entry(slip: &slip::Slip) -> Entry {
 impl From<&ReturnFile> for wire::ReturnFile {
     fn from(file: &ReturnFile) -> Self {
         let kind = match file.kind {
-            ReturnKind::Acknowledgement => wire::ReturnFileKind::Acknowledgement,
-            ReturnKind::Return => wire::ReturnFileKind::Return,
+            FileKind::Acknowledgement => wire::ReturnFileKind::Acknowledgement,
+            FileKind::Return => wire::ReturnFileKind::Return,
+            FileKind::StatusReport => wire::ReturnFileKind::StatusReport,
+            FileKind::Statement => wire::ReturnFileKind::Statement,
+            FileKind::Notification => wire::ReturnFileKind::Notification,
         };
         Self {
             name: file.name.to_string(),

@@ -1,13 +1,12 @@
 //! Files from the accountant in the database: what they did, each once by its content.
 
 use nonrecours_kernel::{ProgrammeId, ProgrammeName, ReturnFileId, ReturnFileName};
-use nonrecours_pes::ReturnKind;
 use nonrecours_pg::{self as pg, Tx};
 use nonrecours_rpc::Failure;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ReturnFile;
+use super::{FileKind, ReturnFile};
 use crate::error::Error;
 
 /// The file of this content.
@@ -76,7 +75,7 @@ pub async fn insert(tx: &mut Tx, file: &ReturnFile) -> Result<(), Error> {
         file.name.programme.uuid(),
         file.name.return_file.uuid(),
         file.digest,
-        code(file.kind),
+        file.kind.code(),
         file.flow_name,
         file.size,
         file.changed,
@@ -93,13 +92,6 @@ pub async fn insert(tx: &mut Tx, file: &ReturnFile) -> Result<(), Error> {
             Err(Failure::concurrent_update().into())
         }
         inserted => Ok(inserted.map(|_| ())?),
-    }
-}
-
-const fn code(kind: ReturnKind) -> &'static str {
-    match kind {
-        ReturnKind::Acknowledgement => "ACKNOWLEDGEMENT",
-        ReturnKind::Return => "RETURN",
     }
 }
 
@@ -124,9 +116,9 @@ impl Row {
             programme: ProgrammeId::from_uuid(self.programme_id),
             return_file: ReturnFileId::from_uuid(self.return_file_id),
         };
-        let kind = [ReturnKind::Acknowledgement, ReturnKind::Return]
+        let kind = FileKind::ALL
             .into_iter()
-            .find(|kind| code(*kind) == self.kind)
+            .find(|kind| kind.code() == self.kind)
             .ok_or_else(|| pg::Error::Damaged(name.to_string()))?;
         Ok(ReturnFile {
             name,

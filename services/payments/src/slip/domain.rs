@@ -1,6 +1,7 @@
 //! Slips and their orders as values.
 
 use nonrecours_kernel::{BudgetYear, InstalmentName, Money, SlipName, Warning};
+use nonrecours_sepa::end_to_end_id;
 use time::{Date, OffsetDateTime};
 
 /// A slip that was issued.
@@ -16,6 +17,8 @@ pub struct Slip {
     pub issue_date: Date,
     /// Sum of its orders.
     pub amount: Money,
+    /// Through whom it is paid.
+    pub payer: Payer,
     /// Name of its file.
     pub file_name: String,
     /// Version of the posting codes it was issued under.
@@ -32,6 +35,15 @@ pub struct Slip {
     pub create_time: OffsetDateTime,
     /// When one of its orders last changed.
     pub update_time: OffsetDateTime,
+}
+
+/// Through whom a slip is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payer {
+    /// The public accountant.
+    Accountant,
+    /// The funder's own bank.
+    Bank,
 }
 
 /// An instalment in a slip.
@@ -53,9 +65,11 @@ pub struct Order {
     pub reason: Reason,
     /// Day of its payment.
     pub payment_date: Option<Date>,
+    /// Day on which its money came back.
+    pub return_date: Option<Date>,
 }
 
-/// The accountant's code and words.
+/// The code and words of the accountant or the bank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reason {
     /// Code.
@@ -77,7 +91,7 @@ pub enum Stage {
     Pending,
     /// To be paid.
     TakenInCharge,
-    /// Rejected by the accountant.
+    /// Rejected by the accountant or the bank; or paid, and the money came back.
     Rejected,
     /// Paid.
     Paid,
@@ -121,7 +135,41 @@ impl Order {
     }
 }
 
+impl Slip {
+    /// What stands for its file at the bank.
+    pub fn message_id(name: &SlipName) -> String {
+        end_to_end_id(&name.slip)
+    }
+}
+
+/// Digits of which order of an instalment one is.
+const ATTEMPT: usize = 3;
+/// Characters of a reference: a UUID without hyphens, and those digits.
+const REFERENCE: usize = 32 + ATTEMPT;
+
 impl Order {
+    /// What stands for the order on a bank's statements: the id of the instalment, and which of its orders it is, so that what
+    /// is said of one that was rejected is never taken for the next.
+    pub fn end_to_end_id(instalment: &InstalmentName, attempt: i16) -> String {
+        format!(
+            "{}{attempt:0width$}",
+            end_to_end_id(&instalment.instalment),
+            width = ATTEMPT
+        )
+    }
+
+    /// Whether a reference has the form of ours.
+    pub fn is_end_to_end_id(reference: &str) -> bool {
+        let bytes = reference.as_bytes();
+        let hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        bytes.len() == REFERENCE
+            && bytes.iter().take(REFERENCE - ATTEMPT).all(hex)
+            && bytes
+                .iter()
+                .skip(REFERENCE - ATTEMPT)
+                .all(u8::is_ascii_digit)
+    }
+
     /// Paid on this day.
     pub fn pay(self, date: Date) -> Self {
         Self {

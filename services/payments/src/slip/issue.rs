@@ -1,21 +1,20 @@
 //! Issuing a slip: what may go into it, under which numbers, and what its file says.
 
 use nonrecours_kernel::{Blocker, BudgetYear, Money, ProgrammeId, Siret, SlipName, Violation};
-use nonrecours_pes::{self as pes, SlipKind};
 use time::{Date, OffsetDateTime};
 
 use super::{
-    address::postal,
     blocker::{
         account_changed, codes_missing, difference_open, in_slip, not_ordered, other_programme,
         other_year, unidentified,
     },
-    domain::{Order, Reason, Slip, Stage},
+    domain::{Order, Payer, Reason, Slip, Stage},
+    file::{self, File},
 };
 use crate::{
-    instalment::{Instalment, Obstacle, Ordered, Schedule, SupportingDocument},
+    instalment::{Instalment, Obstacle, Ordered, Schedule},
     payment_plan::Charge,
-    posting_codes::{BudgetCodes, PayeeCategory, PayeeCodes, PostingCodes},
+    posting_codes::{BudgetCodes, Channel, PayeeCategory, PayeeCodes, PostingCodes},
 };
 
 /// The last numbers given in a budget year.
@@ -94,55 +93,57 @@ pub struct Issued {
     pub register: Register,
 }
 
-/// What of a candidate goes into the file.
-struct Ready<'a> {
-    instalment: &'a Instalment,
-    schedule: &'a Schedule,
-    ordered: &'a Ordered,
-    third_party: &'a ThirdParty,
-    codes: &'a PayeeCodes,
-    piece: i32,
-    attempt: i16,
+/// What of a candidate goes into the file, with what the one who pays wants to know besides.
+pub(super) struct Ready<'a, P> {
+    pub instalment: &'a Instalment,
+    pub schedule: &'a Schedule,
+    pub ordered: &'a Ordered,
+    pub piece: i32,
+    pub attempt: i16,
+    pub posting: P,
+}
+
+/// How a payee is posted at the accountant's.
+pub(super) struct Posting<'a> {
+    pub third_party: &'a ThirdParty,
+    pub codes: &'a PayeeCodes,
 }
 
 /// Issues a slip of these instalments, in their order.
 pub fn issue(terms: Terms<'_>, candidates: &[Candidate]) -> Result<Issued, NotIssued> {
     let mut register = terms.register;
-    let mut blockers = Vec::new();
-    let mut ready = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        match admit(&terms, candidate, &mut register) {
-            Ok(one) => ready.push(one),
-            Err(found) => blockers.extend(found),
-        }
-    }
-    let codes = match terms.codes {
-        Some(codes) if blockers.is_empty() => codes,
-        _ => return Err(NotIssued::Blocked(blockers)),
-    };
     register.last_slip += 1;
     let number = register.last_slip;
-    let orders: Vec<Order> = ready.iter().map(Ready::order).collect();
-    let amount = Money::sum(orders.iter().map(|order| order.amount)).unwrap_or(Money::MAX);
-    let file_name = file_name(&codes.codes, terms.budget_year, number);
-    let flow = pes::Flow {
-        file_name: file_name.clone(),
-        date: terms.today,
-        authority: pes::Authority {
-            posting_office: codes.codes.posting_office.clone(),
-            siret: codes.codes.authority_siret,
-            collectivity_code: codes.codes.collectivity_code.clone(),
-            budget_code: codes.codes.budget_code.clone(),
-        },
-        slips: vec![pes::Slip {
-            budget_year: terms.budget_year,
-            number: number.unsigned_abs(),
-            date: terms.today,
-            kind: SlipKind::Ordinary,
-            pieces: ready.iter().map(|one| one.piece(&codes.codes)).collect(),
-        }],
+    let (orders, payer, file, version) = match terms.codes {
+        None => {
+            let missing = |one: &Candidate| Err::<(), _>(codes_missing(&one.instalment.name));
+            // Each is blocked by that alone; what else stands in its way is told as well.
+            admit_all(&terms, candidates, &mut register, missing)?;
+            return Err(NotIssued::Blocked(Vec::new()));
+        }
+        Some(codes) => {
+            let version = codes.version;
+            match &codes.channel {
+                Channel::Accountant(budget) => {
+                    let posting = |one| posting(budget, one);
+                    let ready = admit_all(&terms, candidates, &mut register, posting)?;
+                    let file = file::flow(&terms, number, budget, &ready)?;
+                    (orders(&ready), Payer::Accountant, file, version)
+                }
+                Channel::Bank(debtor) => {
+                    let ready = admit_all(&terms, candidates, &mut register, |_| Ok(()))?;
+                    let file = file::transfers(&terms, number, debtor, &ready)?;
+                    (orders(&ready), Payer::Bank, file, version)
+                }
+            }
+        }
     };
-    let written = pes::write(&flow).map_err(NotIssued::File)?;
+    let amount = Money::sum(orders.iter().map(|order| order.amount)).unwrap_or(Money::MAX);
+    let File {
+        name: file_name,
+        content,
+        warnings,
+    } = file;
     Ok(Issued {
         slip: Slip {
             name: terms.name,
@@ -150,26 +151,64 @@ pub fn issue(terms: Terms<'_>, candidates: &[Candidate]) -> Result<Issued, NotIs
             number,
             issue_date: terms.today,
             amount,
+            payer,
             file_name,
-            posting_codes_version: codes.version,
-            warnings: written.warnings,
+            posting_codes_version: version,
+            warnings,
             orders,
             issuer: terms.issuer.to_owned(),
             revision: 1,
             create_time: terms.now,
             update_time: terms.now,
         },
-        file: written.file,
+        file: content,
         register,
     })
 }
 
+fn orders<P>(ready: &[Ready<'_, P>]) -> Vec<Order> {
+    ready.iter().map(Ready::order).collect()
+}
+
+/// How the accountant knows the payee.
+fn posting<'a>(budget: &'a BudgetCodes, candidate: &'a Candidate) -> Result<Posting<'a>, Blocker> {
+    let name = &candidate.instalment.name;
+    let third_party = candidate.third_party.as_ref();
+    let third_party = third_party.ok_or_else(|| unidentified(name))?;
+    let codes = budget.payee(third_party.category);
+    let codes = codes.ok_or_else(|| codes_missing(name))?;
+    Ok(Posting { third_party, codes })
+}
+
+/// All of them with their numbers, or everything that stands in the way of one or another.
+fn admit_all<'a, P>(
+    terms: &Terms<'_>,
+    candidates: &'a [Candidate],
+    register: &mut Register,
+    posting: impl Fn(&'a Candidate) -> Result<P, Blocker>,
+) -> Result<Vec<Ready<'a, P>>, NotIssued> {
+    let mut blockers = Vec::new();
+    let mut ready = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        match admit(terms, candidate, register, posting(candidate)) {
+            Ok(one) => ready.push(one),
+            Err(found) => blockers.extend(found),
+        }
+    }
+    if blockers.is_empty() {
+        Ok(ready)
+    } else {
+        Err(NotIssued::Blocked(blockers))
+    }
+}
+
 /// Whether a candidate may go into the slip, with its number if so.
-fn admit<'a>(
-    terms: &Terms<'a>,
+fn admit<'a, P>(
+    terms: &Terms<'_>,
     candidate: &'a Candidate,
     register: &mut Register,
-) -> Result<Ready<'a>, Vec<Blocker>> {
+    posting: Result<P, Blocker>,
+) -> Result<Ready<'a, P>, Vec<Blocker>> {
     let name = &candidate.instalment.name;
     let mut found = Vec::new();
     let ordered = match candidate.instalment.state.paid() {
@@ -212,33 +251,18 @@ fn admit<'a>(
     {
         found.push(in_slip(name));
     }
-    let codes = match &candidate.third_party {
-        None => {
-            found.push(unidentified(name));
-            None
-        }
-        Some(third_party) => {
-            let codes = terms
-                .codes
-                .and_then(|codes| codes.codes.payee(third_party.category));
-            if codes.is_none() {
-                found.push(codes_missing(name));
-            }
-            codes
-        }
-    };
-    match (ordered, &candidate.third_party, codes) {
-        (Some(ordered), Some(third_party), Some(codes)) if found.is_empty() => Ok(Ready {
+    let posting = posting.map_err(|blocker| found.push(blocker)).ok();
+    match (ordered, posting) {
+        (Some(ordered), Some(posting)) if found.is_empty() => Ok(Ready {
             instalment: &candidate.instalment,
             schedule: &candidate.schedule,
             ordered,
-            third_party,
-            codes,
             piece: number(terms, candidate, register),
             attempt: candidate
                 .last
                 .as_ref()
                 .map_or(1, |(_, last)| last.attempt.saturating_add(1)),
+            posting,
         }),
         _ => Err(found),
     }
@@ -261,13 +285,7 @@ fn charged_on(charge: Charge, today: Date) -> Option<BudgetYear> {
     (year.first_day() <= today).then_some(year)
 }
 
-fn file_name(codes: &BudgetCodes, year: BudgetYear, number: i32) -> String {
-    let (siret, office) = (codes.authority_siret, &codes.posting_office);
-    let (collectivity, budget) = (&codes.collectivity_code, &codes.budget_code);
-    format!("PESALR2_{siret}_{office}{collectivity}{budget}_{year}_{number:07}.xml")
-}
-
-impl Ready<'_> {
+impl<P> Ready<'_, P> {
     fn order(&self) -> Order {
         Order {
             instalment: self.instalment.name,
@@ -278,42 +296,7 @@ impl Ready<'_> {
             taken_in_charge: false,
             reason: Reason::default(),
             payment_date: None,
-        }
-    }
-
-    fn piece(&self, codes: &BudgetCodes) -> pes::Piece {
-        let (plan, payee) = (&self.schedule.plan, &self.schedule.payee);
-        let kind = self.instalment.kind.french();
-        let account = &self.ordered.certified.account.details;
-        pes::Piece {
-            id: self.piece.to_string(),
-            object: format!("{} - {kind}", plan.title),
-            documents: self
-                .instalment
-                .documents
-                .iter()
-                .filter(|document| !document.withdrawn)
-                .map(SupportingDocument::listed)
-                .collect(),
-            lines: vec![pes::Line {
-                nature: self.codes.nature.clone(),
-                function: codes.function_code.clone(),
-                label: format!("{} - {kind} {}", plan.title, plan.budget_year),
-                amount: self.instalment.amount,
-                corrects: None,
-                payee: pes::Payee {
-                    siret: self.third_party.siret,
-                    category: self.codes.third_party_category.clone(),
-                    legal_nature: self.codes.legal_nature.clone(),
-                    name: payee.legal_name.clone(),
-                    address: self.third_party.address.as_deref().and_then(postal),
-                    account: pes::Account {
-                        iban: account.iban.clone(),
-                        bic: account.bic.clone(),
-                        holder: account.holder.clone(),
-                    },
-                },
-            }],
+            return_date: None,
         }
     }
 }

@@ -12,7 +12,10 @@ use time::Date;
 use uuid::Uuid;
 
 use super::{Order, Reason, Stage};
-use crate::return_file::{KnownOrder, OrderKey};
+use crate::return_file::{KnownOrder, Named, OrderKey};
+
+/// Digits of a UUID without hyphens.
+const UUID_DIGITS: usize = 32;
 
 /// The last order of each of these instalments that has one, with its budget year.
 pub async fn last(
@@ -25,7 +28,8 @@ pub async fn last(
         OrderRow,
         "SELECT DISTINCT ON (operator_id, convention_id, instalment_id)
                 operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date
+                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                return_date
          FROM slip_order AS orders
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS wanted (operator_id, convention_id, instalment_id)
               USING (operator_id, convention_id, instalment_id)
@@ -72,7 +76,8 @@ pub async fn get(
     let rows = sqlx::query_as!(
         OrderRow,
         "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date
+                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                return_date
          FROM slip_order AS orders
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
               AS wanted (operator_id, convention_id, instalment_id, attempt)
@@ -98,7 +103,8 @@ pub async fn of_slips(
     let rows = sqlx::query_as!(
         OrderRow,
         "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date
+                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                return_date
          FROM slip_order AS orders JOIN slip USING (programme_id, slip_id)
          WHERE programme_id = $1 AND slip_id = ANY ($2)
          ORDER BY slip_id, position",
@@ -117,9 +123,12 @@ pub async fn known(
     limit: i64,
 ) -> Result<Vec<KnownOrder>, Error> {
     let rows = sqlx::query!(
-        "SELECT operator_id, convention_id, instalment_id, attempt, budget_year, number, piece, file_name
+        "SELECT operator_id, convention_id, instalment_id, attempt, slip_id, budget_year, number, piece, file_name,
+                debtor_iban
          FROM slip_order JOIN slip USING (programme_id, slip_id)
-         WHERE programme_id = $1
+              JOIN posting_codes AS codes
+                   ON codes.programme_id = slip.programme_id AND codes.version = posting_codes_version
+         WHERE slip.programme_id = $1
          ORDER BY slip_id DESC, position LIMIT $2",
         programme.uuid(),
         limit
@@ -134,22 +143,49 @@ pub async fn known(
                 instalment: InstalmentId::from_uuid(row.instalment_id),
             };
             let damaged = |_| Error::Damaged(format!("the slip of {instalment}"));
+            let slip = SlipName {
+                programme,
+                slip: SlipId::from_uuid(row.slip_id),
+            };
             Ok(KnownOrder {
                 key: (instalment, row.attempt),
                 budget_year: BudgetYear::try_from(row.budget_year).map_err(damaged)?,
-                slip: row.number,
-                piece: row.piece,
-                file_name: row.file_name,
+                as_named: match row.debtor_iban {
+                    Some(account) => Named::ByBank { slip, account },
+                    None => Named::ByAccountant {
+                        slip: row.number,
+                        piece: row.piece,
+                        file_name: row.file_name,
+                    },
+                },
             })
         })
         .collect()
+}
+
+/// Whether a reference of our form is that of an order of any programme: one account may pay for several.
+pub async fn is_of_another(tx: &mut Tx, reference: &str) -> Result<bool, Error> {
+    // Its form was looked at: a UUID without hyphens, then which of the orders.
+    let parts = reference.split_at_checked(UUID_DIGITS);
+    let parts = parts.map(|(id, attempt)| (Uuid::try_parse(id), attempt.parse::<i16>()));
+    let Some((Ok(id), Ok(attempt))) = parts else {
+        return Ok(false);
+    };
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM slip_order WHERE instalment_id = $1 AND attempt = $2) AS "found!""#,
+        id,
+        attempt
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found)
 }
 
 /// Writes what has become of an order, under the lock of its register.
 pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE slip_order
-         SET state = $5, taken_in_charge = $6, reason_code = $7, reason_text = $8, payment_date = $9
+         SET state = $5, taken_in_charge = $6, reason_code = $7, reason_text = $8, payment_date = $9, return_date = $10
          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3 AND attempt = $4",
         order.instalment.operator.uuid(),
         order.instalment.convention.uuid(),
@@ -159,7 +195,8 @@ pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
         order.taken_in_charge,
         order.reason.code,
         order.reason.text,
-        order.payment_date
+        order.payment_date,
+        order.return_date
     )
     .execute(tx.conn())
     .await?;
@@ -181,6 +218,7 @@ struct OrderRow {
     reason_code: String,
     reason_text: String,
     payment_date: Option<Date>,
+    return_date: Option<Date>,
 }
 
 impl OrderRow {
@@ -207,6 +245,7 @@ impl OrderRow {
                 text: self.reason_text,
             },
             payment_date: self.payment_date,
+            return_date: self.return_date,
         };
         let year = BudgetYear::try_from(self.budget_year).map_err(|_| damaged())?;
         let slip = SlipName {

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Issued, Order, Register, Slip, ThirdParty, orders};
+use super::{Issued, Order, Payer, Register, Slip, ThirdParty, orders};
 use crate::posting_codes::PayeeCategory;
 
 /// Locks the numbers of a budget year until the end of the transaction: everything that writes slips of the year does so
@@ -87,8 +87,9 @@ pub async fn insert(tx: &mut Tx, issued: &Issued) -> Result<(), Error> {
     for (position, order) in (1_i16..).zip(&slip.orders) {
         sqlx::query!(
             "INSERT INTO slip_order (operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, position,
-                                     piece, amount, state, taken_in_charge, reason_code, reason_text, payment_date)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                     piece, amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                                     return_date)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             order.instalment.operator.uuid(),
             order.instalment.convention.uuid(),
             order.instalment.instalment.uuid(),
@@ -102,7 +103,8 @@ pub async fn insert(tx: &mut Tx, issued: &Issued) -> Result<(), Error> {
             order.taken_in_charge,
             order.reason.code,
             order.reason.text,
-            order.payment_date
+            order.payment_date,
+            order.return_date
         )
         .execute(tx.conn())
         .await?;
@@ -114,9 +116,12 @@ pub async fn insert(tx: &mut Tx, issued: &Issued) -> Result<(), Error> {
 pub async fn get(tx: &mut Tx, name: &SlipName) -> Result<Option<Slip>, Error> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT slip_id, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
-                warning_texts_en, warning_texts_fr, issuer, revision, create_time, update_time
-         FROM slip WHERE programme_id = $1 AND slip_id = $2",
+        r#"SELECT slip_id, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
+                  warning_texts_en, warning_texts_fr, issuer, revision, slip.create_time, update_time,
+                  codes.debtor_iban IS NOT NULL AS "by_bank!"
+           FROM slip JOIN posting_codes AS codes
+                ON codes.programme_id = slip.programme_id AND codes.version = posting_codes_version
+           WHERE slip.programme_id = $1 AND slip_id = $2"#,
         name.programme.uuid(),
         name.slip.uuid()
     )
@@ -135,11 +140,13 @@ pub async fn list(
 ) -> Result<Vec<Slip>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT slip_id, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
-                warning_texts_en, warning_texts_fr, issuer, revision, create_time, update_time
-         FROM slip
-         WHERE programme_id = $1 AND ($2::uuid IS NULL OR slip_id > $2)
-         ORDER BY slip_id LIMIT $3",
+        r#"SELECT slip_id, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
+                  warning_texts_en, warning_texts_fr, issuer, revision, slip.create_time, update_time,
+                  codes.debtor_iban IS NOT NULL AS "by_bank!"
+           FROM slip JOIN posting_codes AS codes
+                ON codes.programme_id = slip.programme_id AND codes.version = posting_codes_version
+           WHERE slip.programme_id = $1 AND ($2::uuid IS NULL OR slip_id > $2)
+           ORDER BY slip_id LIMIT $3"#,
         programme.programme.uuid(),
         after,
         limit
@@ -277,6 +284,7 @@ struct Row {
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
+    by_bank: bool,
 }
 
 impl Row {
@@ -297,6 +305,11 @@ impl Row {
             number: self.number,
             issue_date: self.issue_date,
             amount: Money::try_from(self.amount).ok()?,
+            payer: if self.by_bank {
+                Payer::Bank
+            } else {
+                Payer::Accountant
+            },
             file_name: self.file_name,
             posting_codes_version: self.posting_codes_version,
             warnings: warnings.collect(),

@@ -6,7 +6,7 @@ use nonrecours_rpc::{
     etag,
 };
 
-use super::domain::{Order, Slip, Stage};
+use super::domain::{Order, Payer, Slip, Stage};
 
 impl From<&Slip> for wire::Slip {
     fn from(slip: &Slip) -> Self {
@@ -16,7 +16,12 @@ impl From<&Slip> for wire::Slip {
             number: slip.number,
             issue_date: Some(to_date(slip.issue_date)),
             amount: Some(to_money(slip.amount)),
-            orders: slip.orders.iter().map(wire::SlipOrder::from).collect(),
+            orders: slip
+                .orders
+                .iter()
+                .map(|order| to_order(slip.payer, order))
+                .collect(),
+            channel: wire::PaymentChannel::from(slip.payer).into(),
             file_name: slip.file_name.clone(),
             posting_codes_version: slip.posting_codes_version,
             warnings: slip.warnings.iter().map(to_warning).collect(),
@@ -29,16 +34,29 @@ impl From<&Slip> for wire::Slip {
     }
 }
 
-impl From<&Order> for wire::SlipOrder {
-    fn from(order: &Order) -> Self {
-        Self {
-            instalment: order.instalment.to_string(),
-            piece: order.piece,
-            amount: Some(to_money(order.amount)),
-            state: wire::SlipOrderState::from(order.stage).into(),
-            reason_code: order.reason.code.clone(),
-            reason_text: order.reason.text.clone(),
-            payment_date: order.payment_date.map(to_date),
+fn to_order(payer: Payer, order: &Order) -> wire::SlipOrder {
+    let reference = || Order::end_to_end_id(&order.instalment, order.attempt);
+    wire::SlipOrder {
+        instalment: order.instalment.to_string(),
+        piece: order.piece,
+        amount: Some(to_money(order.amount)),
+        state: wire::SlipOrderState::from(order.stage).into(),
+        reason_code: order.reason.code.clone(),
+        reason_text: order.reason.text.clone(),
+        payment_date: order.payment_date.map(to_date),
+        end_to_end_id: match payer {
+            Payer::Accountant => String::new(),
+            Payer::Bank => reference(),
+        },
+        return_date: order.return_date.map(to_date),
+    }
+}
+
+impl From<Payer> for wire::PaymentChannel {
+    fn from(payer: Payer) -> Self {
+        match payer {
+            Payer::Accountant => Self::Accountant,
+            Payer::Bank => Self::Bank,
         }
     }
 }

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod amendments;
+mod bank;
 mod bank_account;
+mod bank_transfer;
 mod budget_year;
 mod documents;
 mod explanation;
+mod files_only;
 mod follow;
 mod instalment;
 mod interim;
@@ -30,3 +33,6 @@ mod slip_schema;
 mod treasury;
 mod verification;
 mod world;
+// The reader of schemas of the crate that writes the files.
+#[path = "../../../../crates/sepa/tests/it/xsd.rs"]
+mod xsd;

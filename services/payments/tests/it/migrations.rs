@@ -51,17 +51,21 @@ const REDUCED: &str = "
     UPDATE payment_plan SET suspended = true, due_amount = 10000, claimed_amount = 500, revision = 4
     WHERE grant_amount = 11500";
 
-/// A database of this name, as the migrations up to this one make it.
-async fn at(name: &'static str, version: i64) -> (TestDb, PgPool) {
+/// The migrations up to this one.
+fn until(version: i64) -> Migrator {
     let until = MIGRATOR
         .iter()
         .filter(|migration| migration.version <= version);
-    let until = Migrator {
+    Migrator {
         migrations: Cow::Owned(until.cloned().collect()),
         table_name: MIGRATOR.table_name.clone(),
         ..Migrator::DEFAULT
-    };
-    let db = TestDb::create(name, &until).await;
+    }
+}
+
+/// A database of this name, as the migrations up to this one make it.
+async fn at(name: &'static str, version: i64) -> (TestDb, PgPool) {
+    let db = TestDb::create(name, &until(version)).await;
     let owner = db.owner().await;
     sqlx::raw_sql(FIRST_DATA).execute(&owner).await.unwrap();
     (db, owner)
@@ -175,6 +179,68 @@ async fn the_books_of_before_are_of_instalments_and_nothing_is_claimed_back() {
     assert_eq!(
         broken(&owner, claim).await.as_deref(),
         Some("ledger_entry_movement")
+    );
+}
+
+/// Codes, a slip with an order that was paid otherwise than ordered, as they were before banks paid.
+const ORDERED: &str = "
+    INSERT INTO posting_budget VALUES ('062007', '123', '00', '01980000-0000-7000-8000-0000000000a1');
+    INSERT INTO posting_codes VALUES ('01980000-0000-7000-8000-0000000000a1', 1, '20003357900018', '062007', '123', '00',
+        NULL, '{COMMUNE}', '{657341}', '{23}', '{09}', 'c', '2025-10-07T09:00Z');
+    INSERT INTO slip_register VALUES ('01980000-0000-7000-8000-0000000000a1', 2025, 1, 1);
+    INSERT INTO slip VALUES ('01980000-0000-7000-8000-0000000000a1', '01980000-0000-7000-8000-0000000000b1', 2025, 1,
+        '2025-10-07', 9200, 'f.xml', '', 1, '{}', '{}', '{}', 'c', 1, '2025-10-07T09:00Z', '2025-10-07T09:00Z');
+    INSERT INTO slip_order VALUES ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002',
+        '01980000-0000-7000-8000-000000000011', 1, '01980000-0000-7000-8000-0000000000a1',
+        '01980000-0000-7000-8000-0000000000b1', 1, 1, 9200, 'PAID', true, '', '', '2025-10-07');
+    INSERT INTO return_file VALUES ('01980000-0000-7000-8000-0000000000a1', '01980000-0000-7000-8000-0000000000c1',
+        sha256(''), 'RETURN', '', 1, 1, 0, 0, 1, 'd', '2025-10-07T09:00Z');
+    INSERT INTO payment_difference VALUES ('01980000-0000-7000-8000-0000000000a1', '01980000-0000-7000-8000-0000000000d1',
+        '01980000-0000-7000-8000-0000000000c1', '01980000-0000-7000-8000-000000000001',
+        '01980000-0000-7000-8000-000000000002', '01980000-0000-7000-8000-000000000011', 1, 'AMOUNT', 'x', 'x', 1, NULL,
+        NULL, NULL, NULL, NULL, 1, '2025-10-07T09:00Z', '2025-10-07T09:00Z');";
+
+#[tokio::test]
+async fn slips_of_before_are_the_accountants_and_what_was_paid_stays_paid() {
+    let (db, owner) = at("bank_payments", 5).await;
+    nonrecours_pg::migrate(db.owner_url(), &until(14), &clock())
+        .await
+        .unwrap();
+    sqlx::raw_sql(ORDERED).execute(&owner).await.unwrap();
+    migrate(&db).await;
+    let stayed = "SELECT concat_ws(' ', budget_code, debtor_iban IS NULL, state, return_date IS NULL, cause,
+                                   stated_reference IS NULL, kind)
+                  FROM posting_codes JOIN slip_order USING (programme_id)
+                       JOIN payment_difference USING (programme_id) JOIN return_file USING (programme_id)";
+    assert_eq!(texts(&owner, stayed).await, ["00 t PAID t AMOUNT t RETURN"]);
+    let rounds = "SELECT DISTINCT round::text FROM ledger_entry";
+    assert_eq!(texts(&owner, rounds).await, ["1"]);
+    for (sql, constraint) in [
+        ("UPDATE posting_codes SET debtor_name = 'F'", "posting_codes_channel"),
+        ("UPDATE posting_codes SET budget_code = NULL", "posting_codes_channel"),
+        (
+            "UPDATE posting_codes SET debtor_name = 'F', debtor_iban = 'I', debtor_bic = 'B'",
+            "posting_codes_channel",
+        ),
+        ("UPDATE slip_order SET return_date = '2025-10-08'", "slip_order_returned"),
+        ("UPDATE payment_difference SET stated_reference = 'x'", "payment_difference_subject"),
+        ("UPDATE payment_difference SET cause = 'REFERENCE'", "payment_difference_subject"),
+        (
+            "INSERT INTO ledger_entry SELECT operator_id, convention_id, gen_random_uuid(), instalment_id, debit, credit,
+                 amount, label, actor, book_time, 9 FROM ledger_entry WHERE credit = 'TREASURY'",
+            "ledger_entry_payment_key",
+        ),
+    ] {
+        assert_eq!(broken(&owner, sql).await.as_deref(), Some(constraint), "{sql}");
+    }
+    // Paid again only after the money came back; and it comes back once.
+    let again = "INSERT INTO ledger_entry SELECT operator_id, convention_id, gen_random_uuid(), instalment_id, credit, debit,
+                 amount, label, actor, book_time, 10 FROM ledger_entry WHERE credit = 'TREASURY'";
+    sqlx::query(again).execute(&owner).await.unwrap();
+    let twice = again.replace("10 FROM", "11 FROM");
+    assert_eq!(
+        broken(&owner, &twice).await.as_deref(),
+        Some("ledger_entry_return_key")
     );
 }
 

@@ -43,6 +43,7 @@ impl<'a> Treasury<'a> {
         SetPostingCodesRequest {
             name: format!("{}/postingCodes", self.programme),
             codes: Some(budget_codes()),
+            bank_transfers: None,
             etag: String::new(),
             request_id: request_id(),
         }

@@ -4,6 +4,9 @@ use nonrecours_kernel::{Invalid, Text, Violation};
 
 use crate::scanner::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_TOKEN, MAX_VALUE};
 
+/// Most statements taken from one file; a year of a large city is some ten thousand.
+pub const MAX_ITEMS: usize = 500_000;
+
 /// Why a file cannot be read further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -11,7 +14,7 @@ pub enum Problem {
     Malformed,
     /// It ends before it is finished.
     Truncated,
-    /// It has a document type, which no flow needs and which can be made to harm its reader.
+    /// It has a document type, which no such file needs and which can be made to harm its reader.
     Doctype,
     /// It refers to an entity that is not one of XML's own.
     Entity,
@@ -25,7 +28,7 @@ pub enum Problem {
     TooManyAttributes,
     /// A value above [`MAX_VALUE`] characters.
     ValueTooLong,
-    /// More than [`MAX_RETURN_ITEMS`](crate::MAX_RETURN_ITEMS) statements.
+    /// More than [`MAX_ITEMS`] statements.
     TooManyItems,
     /// Another kind of file.
     Unknown,
@@ -96,11 +99,11 @@ impl Problem {
                 "le fichier est incomplet : son transfert a été interrompu, redemandez-le.",
             ),
             Self::Doctype => Text::new(
-                "a flow has no document type",
+                "a document type is not accepted",
                 "le fichier déclare un type de document (DTD), ce qu'aucun flux ne fait : ne l'utilisez pas.",
             ),
             Self::Entity => Text::new(
-                "a flow has no entities of its own",
+                "an entity is not one of XML's own",
                 "le fichier emploie une entité inconnue : ne l'utilisez pas.",
             ),
             Self::Encoding => Text::new(
@@ -130,8 +133,9 @@ impl Problem {
                 "le fichier est trop long : demandez qu'il soit émis en plusieurs flux.",
             ),
             Self::Unknown => Text::new(
-                "neither a PES_ACQUIT nor a PES_Retour",
-                "ce fichier n'est ni un PES_ACQUIT ni un PES_Retour : vérifiez lequel vous avez choisi.",
+                "none of PES_ACQUIT, PES_Retour, pain.002, camt.053 and camt.054",
+                "ce fichier n'est ni un PES_ACQUIT, ni un PES_Retour, ni un pain.002, ni un camt.053, ni un camt.054 : \
+                 vérifiez lequel vous avez choisi.",
             ),
             Self::Incomplete => Text::new(
                 "the element lacks what it must say, or comes before it",
