@@ -78,7 +78,7 @@ const PACKAGES: [Package; 20] = [
     Package {
         name: "tests",
         uses: SUITE,
-        tests_use: &["cli", "testkit"],
+        tests_use: &["cli", "pes", "sepa", "testkit"],
     },
 ];
 

@@ -31,6 +31,7 @@ pub(crate) async fn running() -> (Suite, Cast, State) {
         data: None,
         postgres_programs: None,
         ports: [0; 3],
+        certificates: false,
     })
     .await
     .unwrap();

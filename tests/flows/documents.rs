@@ -31,6 +31,7 @@ async fn the_service_finds_the_typesetting_program_beside_its_own() {
         addresses: processes.cast.addresses.clone(),
         convention: convention.clone(),
         tokens: BTreeMap::from([(Role::ProgrammeOfficer.as_str().to_owned(), token)]),
+        client: None,
     };
     let folder = tempfile::tempdir().unwrap();
     let files = [folder.path().join("a.pdf"), folder.path().join("b.pdf")];

@@ -20,6 +20,7 @@ async fn what_the_command_brings_it_fetches() {
         data: None,
         postgres_programs: None,
         ports: [0; 3],
+        certificates: false,
     })
     .await
     .unwrap();
@@ -42,6 +43,7 @@ async fn what_the_command_brings_it_fetches() {
         addresses: suite.addresses.clone(),
         convention: convention.clone(),
         tokens: BTreeMap::from([(Role::ProgrammeOfficer.as_str().to_owned(), token)]),
+        client: None,
     };
 
     let folder = tempfile::tempdir().unwrap();

@@ -31,6 +31,7 @@ async fn from_draft_to_settled_in_one_trace() {
         data: None,
         postgres_programs: None,
         ports: [0; 3],
+        certificates: false,
     })
     .await
     .unwrap();

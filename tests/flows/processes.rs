@@ -128,19 +128,38 @@ impl Processes {
         }
     }
 
+    /// Sets something for the programs that are run from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.settings.insert(name.to_owned(), value.into());
+    }
+
     /// The program of a service, with its settings.
     pub fn command(&self, service: &str, verb: &str) -> Command {
         let mut command = Command::new(program(service));
         command
             .arg(verb)
             .env_clear()
+            .env("RUST_LOG", "info")
             .envs(&self.settings)
             .env("TLS_CERTIFICATE", self.file(&format!("{service}.pem")))
             .env("TLS_KEY", self.file(&format!("{service}.key")))
-            .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(self.log(service))
+            .kill_on_drop(true);
+        command
+    }
+
+    /// `nonrecours doctor` for the whole suite, with the certificate of one service.
+    pub fn doctor(&self) -> Command {
+        let mut command = Command::new(program("followup").with_file_name("nonrecours"));
+        command
+            .arg("doctor")
+            .env_clear()
+            .envs(&self.settings)
+            .env("TLS_CERTIFICATE", self.file("followup.pem"))
+            .env("TLS_KEY", self.file("followup.key"))
+            .stdin(Stdio::null())
             .kill_on_drop(true);
         command
     }

@@ -1,12 +1,13 @@
 //! The services as programs: migrations, a schema that does not fit, and a graceful end.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use nonrecours_contracts::feed::{
     PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient,
 };
 use nonrecours_rpc::{auth::TokenSource, client};
 use sqlx::Connection as _;
+use tokio::process::Command;
 use tonic::transport::Channel;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -199,6 +200,41 @@ async fn migrate_runs_again_without_effect_and_serve_refuses_another_schema() {
             "{service} must not serve on a schema that is not its own"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_finds_a_suite_well_and_says_what_is_missing() {
+    let processes = Processes::start().await;
+    for service in SERVICES {
+        serving(&processes, service).await;
+    }
+    let said = async |mut command: Command| {
+        let output = command.output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.success(), text)
+    };
+    for service in SERVICES {
+        let mut command = processes.command(service, "doctor");
+        command.stdout(Stdio::piped());
+        let (is_well, text) = said(command).await;
+        assert!(is_well && text.ends_with("Tout va bien.\n"), "{text}");
+    }
+    let (is_well, text) = said(processes.doctor()).await;
+    assert!(is_well, "{text}");
+    for service in SERVICES {
+        assert!(text.lines().any(|line| line == service), "{text}");
+    }
+
+    let mut without = processes.doctor();
+    without
+        .env_remove("AUTH_ISSUER")
+        .env_remove("PAYMENTS_DATABASE_URL");
+    let (is_well, text) = said(without).await;
+    assert!(!is_well && text.contains("✗ réglages"), "{text}");
+    assert!(
+        text.contains("auth-issuer") && !text.contains("payments\n"),
+        "{text}"
+    );
 }
 
 fn tonic_wait(seconds: i64) -> Option<prost_types::Duration> {

@@ -1,4 +1,5 @@
-//! Every rpc of the contracts, called by every kind of caller: who gets in, who does not, and why.
+//! Every rpc of the contracts, called by every kind of caller: who gets in, who does not, and why. The services know each
+//! other by certificates, as where they are deployed.
 //!
 //! The table is compared with `golden.txt`, which people read in review. An rpc that is new, or opened to somebody,
 //! changes it: run with `UPDATE_GOLDEN=1` to write it anew, then read the difference.
@@ -11,27 +12,42 @@
 
 mod raw;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use nonrecours_cli::suite::{Databases, Suite, SuiteOptions};
-use nonrecours_issuer::{DevIssuer, TokenSpec};
+use nonrecours_issuer::{DevIssuer, IssuerError, TokenSpec};
 use nonrecours_kernel::{Clock, IdSource, ManualClock, OperatorId, Role};
 use nonrecours_rpc::{
     auth::{TokenSource, access_table},
-    client,
+    client::{self, PeerChannel},
     details::Details,
     rules::POOL,
     tls::ClientTls,
 };
 use prost_reflect::{DynamicMessage, MethodDescriptor};
+use serde_json::{Value, json};
 use tonic::{Code, Status};
 
-/// A caller, and how it gets its token.
+/// Audience of the suite's tokens.
+const AUDIENCE: &str = "nonrecours";
+
+/// A caller, and what it shows.
 struct Caller {
     name: &'static str,
-    token: String,
+    shows: Shows,
+    /// Whether no rpc may let it in.
+    barred: bool,
     /// Whether it is bound to another operator than the one that requests name.
     foreign: bool,
+}
+
+/// What a caller is known by.
+enum Shows {
+    Token(String),
+    /// The certificate of a service.
+    Certificate(ClientTls),
 }
 
 fn methods() -> Vec<MethodDescriptor> {
@@ -63,58 +79,51 @@ fn rows(suite: &Suite) -> Vec<(&'static str, &str, MethodDescriptor)> {
     rows
 }
 
-fn callers(suite: &Suite, operator: OperatorId, other: OperatorId) -> Vec<Caller> {
+/// The callers: first those whom no rpc lets in, then each role.
+async fn callers(suite: &Suite, operator: OperatorId, other: OperatorId) -> Vec<Caller> {
     let issuer = &suite.issuer;
-    let now = suite.clock.now().unix_timestamp();
-    let claims = |issuer: &str, audience: &str, expiry: i64| {
-        serde_json::json!({
-            "iss": issuer, "aud": audience, "sub": "x", "roles": ["programme_officer", "peer_service"],
-            "iat": now - 7200, "nbf": now - 7200, "exp": expiry,
-        })
-    };
-    let stranger = DevIssuer::generate(issuer.url(), "nonrecours", Arc::clone(&suite.clock))
-        .unwrap()
-        .with_kid(issuer.kid());
-    let bad = |name, token| Caller {
+    let bad = |name, token: Result<String, IssuerError>| Caller {
         name,
-        token,
+        shows: Shows::Token(token.unwrap()),
+        barred: true,
         foreign: false,
     };
+    let stranger = DevIssuer::generate(issuer.url(), AUDIENCE, Arc::clone(&suite.clock))
+        .unwrap()
+        .with_kid(issuer.kid());
+    let now = suite.clock.now().unix_timestamp();
+    let claims = |changes: Value| {
+        let mut claims = json!({
+            "iss": issuer.url(), "aud": AUDIENCE, "sub": "x", "roles": ["programme_officer"],
+            "iat": now - 7200, "nbf": now - 7200, "exp": now + 3600,
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims
+    };
+    let signed = |changes| issuer.token_with_claims(&claims(changes));
     let mut callers = vec![
-        bad(
-            "expired",
-            issuer
-                .token_with_claims(&claims(issuer.url(), "nonrecours", now - 3600))
-                .unwrap(),
-        ),
-        bad(
-            "audience",
-            issuer
-                .token_with_claims(&claims(issuer.url(), "elsewhere", now + 3600))
-                .unwrap(),
-        ),
-        bad(
-            "issuer",
-            issuer
-                .token_with_claims(&claims("https://elsewhere.test", "nonrecours", now + 3600))
-                .unwrap(),
-        ),
-        bad(
-            "forged",
-            stranger
-                .token(&TokenSpec::new("x", [Role::ProgrammeOfficer]))
-                .unwrap(),
-        ),
+        bad("expired", signed(json!({ "exp": now - 3600 }))),
+        bad("early", signed(json!({ "nbf": now + 3600 }))),
+        bad("audience", signed(json!({ "aud": "elsewhere" }))),
+        bad("issuer", signed(json!({ "iss": "https://elsewhere.test" }))),
+        bad("no-role", signed(json!({ "roles": ["king"] }))),
+        bad("forged", stranger.token_with_claims(&claims(json!({})))),
+        bad("alg-none", Ok(unsigned(issuer, &claims(json!({}))))),
+        bad("alg-hmac", Ok(by_public_key(issuer, &claims(json!({}))))),
     ];
     let of = |name, role: Role, bound: Option<OperatorId>| Caller {
-        name,
-        token: issuer
-            .token(&TokenSpec {
+        // Where peers are known by certificates, no token makes one.
+        barred: role == Role::PeerService,
+        foreign: bound == Some(other),
+        ..bad(
+            name,
+            issuer.token(&TokenSpec {
                 operator: bound,
                 ..TokenSpec::new(format!("{name}@test"), [role])
-            })
-            .unwrap(),
-        foreign: bound == Some(other),
+            }),
+        )
     };
     callers.extend([
         of("officer", Role::ProgrammeOfficer, None),
@@ -125,9 +134,44 @@ fn callers(suite: &Suite, operator: OperatorId, other: OperatorId) -> Vec<Caller
         of("manager", Role::OperatorManager, Some(operator)),
         of("other-agent", Role::OperatorAgent, Some(other)),
         of("other-manager", Role::OperatorManager, Some(other)),
-        of("peer", Role::PeerService, None),
+        of("peer-token", Role::PeerService, None),
     ]);
+    let certificate = suite.tls("followup").client(&suite.clock).await.unwrap();
+    callers.push(Caller {
+        name: "peer",
+        shows: Shows::Certificate(certificate),
+        barred: false,
+        foreign: false,
+    });
     callers
+}
+
+/// A token that says it needs no signature.
+fn unsigned(issuer: &DevIssuer, claims: &Value) -> String {
+    let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let header = json!({ "alg": "none", "kid": issuer.kid() });
+    format!("{}.{}.", part(&header), part(claims))
+}
+
+/// A token signed with what everybody knows: the issuer's public key as if it were a shared secret.
+fn by_public_key(issuer: &DevIssuer, claims: &Value) -> String {
+    let jwks = issuer.jwks().unwrap();
+    let public = URL_SAFE_NO_PAD
+        .decode(jwks["keys"][0]["x"].as_str().unwrap())
+        .unwrap();
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some(issuer.kid().to_owned());
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(&public)).unwrap()
+}
+
+/// A connection of a caller; of nobody without one.
+fn connection(url: &str, caller: Option<&Caller>, trusted: &ClientTls) -> PeerChannel {
+    let (token, tls) = match caller.map(|caller| &caller.shows) {
+        Some(Shows::Token(token)) => (TokenSource::fixed(token.as_str()), trusted),
+        Some(Shows::Certificate(certificate)) => (TokenSource::none(), certificate),
+        None => (TokenSource::none(), trusted),
+    };
+    client::connect(url, token, tls.clone()).unwrap()
 }
 
 /// What a caller met, in a word.
@@ -158,38 +202,44 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
         data: None,
         postgres_programs: None,
         ports: [0; 3],
+        certificates: true,
     })
     .await
     .unwrap();
     let (operator, other): (OperatorId, OperatorId) = (ids.next(), ids.next());
     let named = format!("operators/{operator}");
-    let callers = callers(&suite, operator, other);
+    let callers = callers(&suite, operator, other).await;
+    let trusted = ClientTls::trusting(suite.addresses.authorities.clone());
 
     let mut table = format!("{:<80} {:<9}", "service: rpc", "none");
     for caller in &callers {
         write!(table, " {:<13}", caller.name).unwrap();
     }
     let mut faults = Vec::new();
+    let mut connections = HashMap::new();
     for (service, url, method) in rows(&suite) {
         let path = raw::path(&method);
         let row = format!("{service}: {}", path.trim_start_matches("/nonrecours."));
         let message = raw::naming(&method, &named);
         let scoped = message.is_some();
         let message = message.unwrap_or_else(|| DynamicMessage::new(method.input()));
-        let anonymous = nonrecours_testkit::anonymous(url).await;
-        let nobody = outcome(raw::call_anonymously(anonymous, &method, &message).await);
+        let nobody = connections
+            .entry((service, "nobody"))
+            .or_insert_with(|| connection(url, None, &trusted));
+        let nobody = outcome(raw::call(nobody.clone(), &method, &message).await);
         if nobody != "no-token" {
             faults.push(format!("{row}: nobody gets {nobody}"));
         }
         write!(table, "\n{row:<80} {nobody:<9}").unwrap();
         for caller in &callers {
-            let channel = client::connect(
-                url,
-                TokenSource::fixed(&*caller.token),
-                ClientTls::default(),
-            )
-            .unwrap();
-            let met = outcome(raw::call(channel, &method, &message).await);
+            // One connection of each caller to each service.
+            let channel = connections
+                .entry((service, caller.name))
+                .or_insert_with(|| connection(url, Some(caller), &trusted));
+            let met = outcome(raw::call(channel.clone(), &method, &message).await);
+            if caller.barred && met != "no-token" {
+                faults.push(format!("{row}: {} gets {met}", caller.name));
+            }
             // An operator's caller never gets past the door of another operator's resource.
             if scoped && caller.foreign && met == "in" {
                 faults.push(format!(

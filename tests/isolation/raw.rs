@@ -7,7 +7,6 @@ use tonic::{
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     codegen::{Bytes, http::uri::PathAndQuery},
-    transport::Channel,
 };
 
 /// Bytes in, bytes out.
@@ -62,19 +61,6 @@ pub async fn call(
 ) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await?;
-    first(&mut grpc, method, message).await
-}
-
-/// The same without any token.
-pub async fn call_anonymously(
-    channel: Channel,
-    method: &MethodDescriptor,
-    message: &DynamicMessage,
-) -> Result<(), Status> {
-    let mut grpc = Grpc::new(channel);
-    grpc.ready()
-        .await
-        .map_err(|error| Status::unavailable(error.to_string()))?;
     first(&mut grpc, method, message).await
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn client(state: &State) -> anyhow::Result<Client> {
 
 /// The suite that runs, as somebody of this role sees it.
 pub(crate) fn client_as(state: &State, role: Role) -> anyhow::Result<Client> {
-    Client::new(&state.addresses, state.token(role.as_str())?)
+    Client::with_source(&state.addresses, state.token(role.as_str())?)
 }
 
 /// The refusal as its reader should see it.

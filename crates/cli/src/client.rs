@@ -85,11 +85,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects, lazily, with this token.
-    pub fn new(addresses: &Addresses, token: &str) -> anyhow::Result<Self> {
-        Self::with_source(addresses, TokenSource::fixed(token))
-    }
-
     /// Connects, lazily, with the tokens of a source.
     pub fn with_source(addresses: &Addresses, token: TokenSource) -> anyhow::Result<Self> {
         let tls = ClientTls::trusting(addresses.authorities.clone());

@@ -33,6 +33,7 @@ pub async fn run(
         data: None,
         postgres_programs,
         ports: [0; 3],
+        certificates: false,
     })
     .await?;
     println!(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use nonrecours_issuer::{DEFAULT_TTL, DevAuthority, DevIssuer, TokenSpec};
+use nonrecours_issuer::{DEFAULT_TTL, DevAuthority, DevIssuer, Machine, TokenSpec};
 use nonrecours_kernel::{Role, SystemClock};
 use tokio::{
     net::TcpListener,
@@ -29,16 +29,22 @@ pub struct IssuerOptions {
     pub listen: SocketAddr,
     /// Address under which others reach it: the claim `iss`.
     pub url: String,
+    /// Machines that it gives tokens for their secrets: a list of [`Machine`] in JSON.
+    pub machines: Option<PathBuf>,
 }
 
 /// Serves until SIGTERM or SIGINT. Tokens and certificates are written anew at half their life; the keys are written last, so that who
 /// finds them finds the rest too.
 pub async fn run(options: IssuerOptions) -> anyhow::Result<()> {
-    let issuer = Arc::new(DevIssuer::generate(
-        options.url,
-        AUDIENCE,
-        Arc::new(SystemClock),
-    )?);
+    let machines: Vec<Machine> = match &options.machines {
+        Some(path) => {
+            let text = fs::read_to_string(path).context("the file of the machines")?;
+            serde_json::from_str(&text).context("the file of the machines")?
+        }
+        None => Vec::new(),
+    };
+    let issuer = DevIssuer::generate(options.url, AUDIENCE, Arc::new(SystemClock))?;
+    let issuer = Arc::new(issuer.with_machines(machines));
     let keys = options.folder.join("jwks.json");
     if keys.exists() {
         fs::remove_file(&keys).context("the keys of an earlier run")?;

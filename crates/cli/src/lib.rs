@@ -5,6 +5,7 @@ pub mod attachments;
 pub mod check;
 pub mod client;
 pub mod demo;
+pub mod doctor;
 pub mod documents;
 pub mod everyday;
 pub mod example;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use nonrecours_cli::{
     ask, attachments,
     check::{self, CheckedKind},
-    demo, documents,
+    demo, doctor, documents,
     everyday::{
         accounts::{self, Accounts},
         budgets::{self, Budgets},
@@ -23,6 +23,7 @@ use nonrecours_cli::{
     state::{DEFAULT_STATE, State},
     treasury, up,
 };
+use nonrecours_host::doctor::DoctorOptions;
 use nonrecours_rpc::telemetry::{self, LogFormat, SpanCapture, TelemetryConfig};
 
 /// The suite against non-take-up of social rights: run it, try it, ask it.
@@ -63,7 +64,13 @@ enum Command {
         /// Address under which the services know it.
         #[arg(long)]
         url: String,
+        /// Machines that it gives tokens for their secrets, JSON: `[{"id", "secret", "roles", "operator"}]`.
+        #[arg(long)]
+        machines: Option<PathBuf>,
     },
+    /// Look at everything that the services of this environment stand on: settings, databases, rights, schemas, keys, clock,
+    /// issuer, certificates, other services, feeds, disk. Say what is wrong and what to do; fail when something is.
+    Doctor(DoctorOptions),
     /// List the conventions.
     List,
     /// Show a convention: its state, what blocks it, its life line, its ledger.
@@ -274,6 +281,7 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Check { kind } => return check::run(kind),
+        Command::Doctor(options) => return Ok(doctor::run(options).await),
         Command::Demo => demo::run(cli.postgres_programs, capture).await,
         Command::Up { data, ports } => {
             let ports = <[u16; 3]>::try_from(ports)
@@ -290,11 +298,13 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             folder,
             listen,
             url,
+            machines,
         } => {
             issuer::run(issuer::IssuerOptions {
                 folder,
                 listen,
                 url,
+                machines,
             })
             .await
         }

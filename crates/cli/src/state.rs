@@ -1,4 +1,5 @@
-//! What a running suite leaves for the other commands: where it listens, a convention to try, and a token per role.
+//! What a running suite leaves for the other commands: where it listens, a convention to try, and a token per role. For a
+//! suite that runs elsewhere the file is written by hand, with the machine that the issuer knows this one as.
 
 use std::{
     collections::BTreeMap,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use nonrecours_rpc::auth::{MachineClient, TokenSource};
 use serde::{Deserialize, Serialize};
 
 use crate::suite::Addresses;
@@ -23,9 +25,14 @@ pub struct State {
     #[serde(flatten)]
     pub addresses: Addresses,
     /// A convention in force to try things with: that of the operator whose tokens these are.
+    #[serde(default)]
     pub convention: String,
     /// A token per role.
+    #[serde(default)]
     pub tokens: BTreeMap<String, String>,
+    /// The machine that asks the issuer for a token where there is none of the role; its roles are the issuer's word.
+    #[serde(default, skip_serializing)]
+    pub client: Option<MachineClient>,
 }
 
 impl State {
@@ -56,12 +63,13 @@ impl State {
         Ok(StateFile(path.to_owned()))
     }
 
-    /// The token of a role.
-    pub fn token(&self, role: &str) -> anyhow::Result<&str> {
-        self.tokens
-            .get(role)
-            .map(String::as_str)
-            .with_context(|| format!("the suite has no token for the role {role}"))
+    /// The token to act with in a role: that of the role, else the machine's own.
+    pub fn token(&self, role: &str) -> anyhow::Result<TokenSource> {
+        match (self.tokens.get(role), &self.client) {
+            (Some(token), _) => Ok(TokenSource::fixed(token.as_str())),
+            (None, Some(client)) => Ok(TokenSource::client(client.clone())),
+            (None, None) => anyhow::bail!("the suite has no token for the role {role}"),
+        }
     }
 }
 

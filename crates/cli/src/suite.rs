@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use nonrecours_files::FilesConfig;
 use nonrecours_host::{DatabaseConfig, Environment, HostSettings, StartError};
-use nonrecours_issuer::{DevIssuer, TokenSpec};
+use nonrecours_issuer::{DevAuthority, DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, Role};
 use nonrecours_localpg::{LocalPg, Options};
 use nonrecours_pg::DEFAULT_MAX_CONNECTIONS;
@@ -30,6 +30,10 @@ pub(crate) const AUDIENCE: &str = "nonrecours";
 const ISSUER: &str = "http://nonrecours.localhost/issuer";
 /// The demonstration moves its clock by months: the tokens of the services outlive it.
 const PEER_TOKEN_TTL: Duration = Duration::days(400);
+/// And their certificates, which others verify by the clock of the machine.
+const CERTIFICATE_LIFE: Duration = Duration::days(3000);
+/// The services.
+const SERVICES: [&str; 3] = ["conventions", "followup", "payments"];
 
 /// Where the three databases are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub struct SuiteOptions {
     pub postgres_programs: Option<PathBuf>,
     /// Ports of conventions, followup and payments; 0: any free one.
     pub ports: [u16; 3],
+    /// Whether they speak TLS and know each other by certificates, as in a deployment; else plain HTTP/2 and tokens.
+    pub certificates: bool,
 }
 
 /// A running suite. Call [`stop`](Self::stop) to end it in order.
@@ -66,7 +72,8 @@ pub struct Suite {
     shutdown: CancellationToken,
     services: Vec<(&'static str, JoinHandle<Result<(), StartError>>)>,
     postgres: Option<LocalPg>,
-    _folder: TempDir,
+    certificates: bool,
+    folder: TempDir,
 }
 
 /// Where the three services listen, as `http://127.0.0.1:port` or `https://…`.
@@ -103,10 +110,15 @@ impl Suite {
         )?);
         issuer.write_jwks(&folder.path().join("jwks.json"))?;
 
-        let names = ["conventions", "followup", "payments"];
+        let authorities = if options.certificates {
+            Some(certify(folder.path(), &options.clock)?)
+        } else {
+            None
+        };
+
         let mut postgres = None;
         let mut urls = Vec::new();
-        for name in names {
+        for name in SERVICES {
             let configured = match options.databases {
                 Databases::FromEnvironment => configured(name)?,
                 Databases::Private => None,
@@ -131,13 +143,17 @@ impl Suite {
         }
         let address = |index: usize| -> anyhow::Result<String> {
             let listener: &TcpListener = listeners.get(index).context("three listeners")?;
-            Ok(format!("http://{}", listener.local_addr()?))
+            let address = listener.local_addr()?;
+            Ok(match authorities {
+                Some(_) => format!("https://localhost:{}", address.port()),
+                None => format!("http://{address}"),
+            })
         };
         let addresses = Addresses {
             conventions: address(0)?,
             followup: address(1)?,
             payments: address(2)?,
-            authorities: None,
+            authorities: authorities.clone(),
         };
 
         let mut suite = Self {
@@ -147,7 +163,8 @@ impl Suite {
             shutdown: CancellationToken::new(),
             services: Vec::new(),
             postgres,
-            _folder: folder,
+            certificates: options.certificates,
+            folder,
         };
         let [conventions, followup, payments] =
             <[Urls; 3]>::try_from(urls).map_err(|_| anyhow::anyhow!("three databases"))?;
@@ -234,12 +251,12 @@ impl Suite {
     }
 
     fn settings(&self, service: &str) -> anyhow::Result<HostSettings> {
-        let peer_token_file = self._folder.path().join(format!("{service}.token"));
-        let token = self.issuer.token(&TokenSpec {
-            ttl: PEER_TOKEN_TTL,
-            ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
-        })?;
-        std::fs::write(&peer_token_file, token)?;
+        // Who is known by a certificate shows no token.
+        let peer_token_file = if self.certificates {
+            None
+        } else {
+            Some(self.peer_token(service)?)
+        };
         Ok(HostSettings {
             database: DatabaseConfig {
                 max_connections: DEFAULT_MAX_CONNECTIONS,
@@ -248,15 +265,51 @@ impl Suite {
             auth: AuthConfig {
                 issuer: ISSUER.to_owned(),
                 audience: AUDIENCE.to_owned(),
-                jwks: JwksSource::File(self._folder.path().join("jwks.json")),
+                jwks: Some(JwksSource::File(self.folder.path().join("jwks.json"))),
+                claims: None,
             },
-            peer_token: PeerTokenConfig {
-                peer_token_file: Some(peer_token_file),
-            },
-            // On the loopback only.
-            tls: TlsConfig::default(),
+            peer_token: PeerTokenConfig { peer_token_file },
+            tls: self.tls(service),
         })
     }
+
+    fn peer_token(&self, service: &str) -> anyhow::Result<PathBuf> {
+        let file = self.folder.path().join(format!("{service}.token"));
+        let token = self.issuer.token(&TokenSpec {
+            ttl: PEER_TOKEN_TTL,
+            ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
+        })?;
+        std::fs::write(&file, token)?;
+        Ok(file)
+    }
+
+    /// The certificate of a service and whom it knows by theirs; nothing without certificates, on the loopback only.
+    pub fn tls(&self, service: &str) -> TlsConfig {
+        if !self.certificates {
+            return TlsConfig::default();
+        }
+        let file = |name: &str| Some(self.folder.path().join(name));
+        TlsConfig {
+            tls_certificate: file(&format!("{service}.pem")),
+            tls_key: file(&format!("{service}.key")),
+            tls_authorities: file(AUTHORITIES),
+            tls_peers: SERVICES.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// The authority of a suite with certificates.
+const AUTHORITIES: &str = "authority.pem";
+
+/// A certificate for each service, as itself and as it is reached; the file of the authority that signed them.
+fn certify(folder: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<PathBuf> {
+    let authority = DevAuthority::generate(Arc::clone(clock))?;
+    let file = folder.join(AUTHORITIES);
+    authority.write(&file)?;
+    for service in SERVICES {
+        authority.sign(folder, service, &[service, "localhost"], CERTIFICATE_LIFE)?;
+    }
+    Ok(file)
 }
 
 /// How often the services are looked at while nothing happens.

@@ -44,6 +44,7 @@ pub async fn run(options: UpOptions) -> anyhow::Result<()> {
         data: options.data,
         postgres_programs: options.postgres_programs,
         ports: options.ports,
+        certificates: false,
     })
     .await?;
     let ended = tokio::select! {
@@ -120,6 +121,7 @@ pub fn describe(suite: &Suite, operator: OperatorId, convention: &str) -> anyhow
         addresses: suite.addresses.clone(),
         convention: convention.to_owned(),
         tokens,
+        client: None,
     })
 }
 

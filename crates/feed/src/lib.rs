@@ -5,7 +5,9 @@
 //! changes nothing, since a change carries the whole resource with its revision.
 
 mod follow;
+mod probe;
 mod serve;
 
 pub use follow::{Follower, Handler, snapshot};
+pub use probe::first_after;
 pub use serve::{ChangeFeed, Readers};

@@ -7,7 +7,7 @@ use nonrecours_kernel::{Clock, IdSource};
 use nonrecours_pg::{Db, MigrateError};
 use nonrecours_rpc::{
     Server, ServerConfig,
-    auth::{JwksError, TokenSource, Verifier},
+    auth::{TokenSource, Verifier, VerifierError},
     client::{self, PeerChannel},
     server::ServeError,
     tls::{ClientTls, Peers, ServerTls, TlsError},
@@ -16,7 +16,10 @@ use sqlx::migrate::Migrator;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{HostConfig, HostSettings};
+use crate::{
+    config::{HostConfig, HostSettings},
+    security,
+};
 
 /// How often old answers are forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -54,9 +57,9 @@ pub enum StartError {
     /// The schema is not this program's.
     #[error(transparent)]
     Schema(#[from] MigrateError),
-    /// The keys of the token issuer cannot be had.
+    /// The keys of the token issuer cannot be had, or the file of the claims cannot be used.
     #[error("token verification")]
-    Verifier(#[from] JwksError),
+    Verifier(#[from] VerifierError),
     /// Certificates, keys or authorities cannot be used.
     #[error("TLS")]
     Tls(#[from] TlsError),
@@ -182,6 +185,13 @@ impl Host {
         rpcs: impl FnOnce(Server) -> Server,
     ) -> Result<(), StartError> {
         self.measure();
+        let audit = self.verifier.audit().clone();
+        self.background.spawn(security::run(
+            self.db.clone(),
+            self.service,
+            audit.clone(),
+            self.shutdown.clone(),
+        ));
         let probed = self.db.clone();
         let server = rpcs(Server::new(self.service, self.server, self.verifier))
             .tls(self.server_tls)
@@ -203,6 +213,7 @@ impl Host {
             tracing::warn!(service = self.service, "background work was cut off");
             self.background.shutdown().await;
         }
+        security::keep(&self.db, self.service, &audit).await;
         self.db.close().await;
         tracing::info!(service = self.service, "stopped");
         Ok(served?)

@@ -2,10 +2,12 @@
 //! their end.
 
 mod config;
+pub mod doctor;
 mod gauges;
 mod health;
 mod host;
 mod program;
+mod security;
 
 pub use config::{DatabaseConfig, HostConfig, HostSettings};
 pub use gauges::Gauge;

@@ -1,4 +1,4 @@
-//! The frame of a service's `main`: telemetry, signals, and the commands `serve`, `migrate` and `health`.
+//! The frame of a service's `main`: telemetry, signals, and the commands `serve`, `migrate`, `health` and `doctor`.
 
 use std::{error::Error, future::Future, net::SocketAddr, process::ExitCode, sync::Arc};
 
@@ -15,7 +15,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config, health,
+    config,
+    doctor::{self, DoctorOptions, Finding, Surroundings},
+    health,
     host::{Environment, StartError},
 };
 
@@ -28,17 +30,21 @@ pub enum Program<C> {
     /// Ask the service that listens on this address, with these certificates, whether it can do its work: success when it
     /// can.
     Health(SocketAddr, TlsConfig),
+    /// Look at everything that the service stands on with these settings: success when there is no fault.
+    Doctor(C, DoctorOptions),
 }
 
 /// Runs a service as a process: until SIGTERM or SIGINT when serving. Says on standard error what went wrong.
-pub async fn run<C, S>(
+pub async fn run<C, S, E>(
     service: &'static str,
     migrator: &Migrator,
     program: Program<C>,
     serve: impl FnOnce(C, Environment, TcpListener, CancellationToken) -> S,
+    examine: impl FnOnce(C, Surroundings) -> E,
 ) -> ExitCode
 where
     S: Future<Output = Result<(), StartError>>,
+    E: Future<Output = Vec<Finding>>,
 {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match program {
@@ -59,6 +65,17 @@ where
                 ExitCode::FAILURE
             }
         },
+        // Without telemetry: it is read where it is asked.
+        Program::Doctor(config, options) => {
+            let around = Surroundings::new(clock, options);
+            let (report, is_well) = doctor::report(&examine(config, around).await);
+            print!("{report}");
+            if is_well {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! The development authority does the same for certificates.
 
 mod authority;
+mod clients;
 mod key;
 mod server;
 
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 use time::Duration;
 
 pub use authority::DevAuthority;
+pub use clients::Machine;
 pub use key::Signing;
 
 use key::Key;
@@ -37,7 +39,8 @@ pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Path of the public keys (RFC 7517).
 pub const JWKS_PATH: &str = "/jwks.json";
 
-/// Path of the page that gives tokens: `?role=…`, with `&operator=<id>` for the roles of an operator, and `&subject=…`.
+/// Path of the page that gives tokens: by GET to anybody, `?role=…`, with `&operator=<id>` for the roles of an operator, and
+/// `&subject=…`; by POST to a machine for its secret (`grant_type=client_credentials`).
 pub const TOKEN_PATH: &str = "/token";
 
 /// Why the issuer could not do its work.
@@ -94,6 +97,7 @@ pub struct DevIssuer {
     audience: String,
     clock: Arc<dyn Clock>,
     key: Key,
+    machines: Vec<Machine>,
 }
 
 impl DevIssuer {
@@ -118,6 +122,7 @@ impl DevIssuer {
             audience: audience.into(),
             clock,
             key: Key::generate(signing)?,
+            machines: Vec::new(),
         })
     }
 
@@ -125,6 +130,13 @@ impl DevIssuer {
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.key.kid = kid.into();
+        self
+    }
+
+    /// Knows these machines, and gives them tokens for their secrets.
+    #[must_use]
+    pub fn with_machines(mut self, machines: Vec<Machine>) -> Self {
+        self.machines = machines;
         self
     }
 

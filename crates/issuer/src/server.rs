@@ -1,12 +1,14 @@
-//! The issuer's pages: two that a verifier reads, and one that gives tokens away.
+//! The issuer's pages: two that a verifier reads, and one that gives tokens: to machines for their secrets, and, where that is
+//! asked for, to anybody.
 
 use std::{future::Future, io, sync::Arc};
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Query, State},
-    http::StatusCode,
-    routing::get,
+    http::{HeaderMap, StatusCode},
+    routing::{get, post},
 };
 use nonrecours_kernel::{OperatorId, Role};
 use serde::Deserialize;
@@ -24,16 +26,17 @@ struct Wanted {
 }
 
 impl DevIssuer {
-    /// Serves [`DISCOVERY_PATH`] and [`JWKS_PATH`] until `shutdown` resolves.
+    /// Serves [`DISCOVERY_PATH`] and [`JWKS_PATH`], and [`TOKEN_PATH`] to the machines it knows, until `shutdown` resolves.
     pub async fn serve(
-        &self,
+        self: Arc<Self>,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), IssuerError> {
-        run(listener, self.pages()?, shutdown).await
+        let pages = Arc::clone(&self).pages()?;
+        run(listener, pages, shutdown).await
     }
 
-    /// The same, and [`TOKEN_PATH`], which gives a token of any role to whoever asks.
+    /// The same, and at [`TOKEN_PATH`] a token of any role to whoever asks.
     pub async fn serve_tokens(
         self: Arc<Self>,
         listener: TcpListener,
@@ -42,14 +45,17 @@ impl DevIssuer {
         let tokens = Router::new()
             .route(TOKEN_PATH, get(token))
             .with_state(Arc::clone(&self));
-        run(listener, self.pages()?.merge(tokens), shutdown).await
+        let pages = self.pages()?;
+        run(listener, pages.merge(tokens), shutdown).await
     }
 
-    fn pages(&self) -> Result<Router, IssuerError> {
+    fn pages(self: Arc<Self>) -> Result<Router, IssuerError> {
         let (discovery, jwks) = (self.discovery(), self.jwks()?);
         Ok(Router::new()
             .route(DISCOVERY_PATH, get(async move || Json(discovery)))
-            .route(JWKS_PATH, get(async move || Json(jwks))))
+            .route(JWKS_PATH, get(async move || Json(jwks)))
+            .route(TOKEN_PATH, post(machine_token))
+            .with_state(self))
     }
 
     /// What a verifier needs of the metadata: there is no sign-in page to tell of.
@@ -57,6 +63,9 @@ impl DevIssuer {
         json!({
             "issuer": self.url,
             "jwks_uri": format!("{}{JWKS_PATH}", self.url),
+            "token_endpoint": format!("{}{TOKEN_PATH}", self.url),
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "id_token_signing_alg_values_supported": [self.key.signing.algorithm()],
             "response_types_supported": ["token"],
             "subject_types_supported": ["public"],
@@ -73,6 +82,18 @@ async fn run(
         .with_graceful_shutdown(shutdown)
         .await;
     Ok(served?)
+}
+
+/// A token for a machine, or why not, in the standard's words.
+async fn machine_token(
+    State(issuer): State<Arc<DevIssuer>>,
+    headers: HeaderMap,
+    form: Bytes,
+) -> (StatusCode, Json<Value>) {
+    match issuer.grant(&headers, &form) {
+        Ok(answer) => (StatusCode::OK, Json(answer)),
+        Err((status, error)) => (status, Json(json!({ "error": error }))),
+    }
 }
 
 /// A token of the wanted role, as text; 400 for what is no role or no operator.

@@ -6,18 +6,22 @@
 mod cursor;
 mod db;
 mod error;
+mod examine;
 mod feed_cursor;
 mod measure;
 mod migrate;
 mod outbox;
 mod replay;
+mod security;
 mod tx;
 
 pub use cursor::Cursor;
 pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
 pub use error::Error;
+pub use examine::Examined;
 pub use measure::Measures;
 pub use migrate::{MigrateError, migrate};
 pub use outbox::{Change, Entry, Event, Recorded};
 pub use replay::REPLAY_RETENTION;
+pub use security::{Link, NotALink, Verified};
 pub use tx::{Touched, Tx, Witness};

@@ -215,6 +215,13 @@ impl Failure {
         failure
     }
 
+    /// The same, when it is known how soon there will be room.
+    pub fn overloaded_for(delay: Duration) -> Self {
+        let mut failure = Self::overloaded();
+        failure.0.retry = Some(delay);
+        failure
+    }
+
     /// UNAVAILABLE: the database or another service cannot be reached. Logs the cause.
     pub fn unavailable(cause: &(dyn StdError + 'static)) -> Self {
         tracing::warn!(cause = chain(cause), "unavailable");

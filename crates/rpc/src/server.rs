@@ -17,8 +17,12 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::Service;
 
 use crate::{
+    audit::Audit,
     auth::Verifier,
-    layers::{access::AccessLayer, deadline::DeadlineLayer, shed::ShedLayer, trace::TraceLayer},
+    layers::{
+        access::AccessLayer, deadline::DeadlineLayer, share::ShareLayer, shed::ShedLayer,
+        trace::TraceLayer,
+    },
     tls::{self, Peers, ServerTls},
 };
 
@@ -41,6 +45,12 @@ pub struct ServerConfig {
     /// Requests in hand at once in the whole process; more are refused with RESOURCE_EXHAUSTED.
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 512)]
     pub max_in_flight: usize,
+    /// Requests in hand at once of one caller; more are refused with RESOURCE_EXHAUSTED, and others are served.
+    #[arg(long, env = "CALLER_IN_FLIGHT", default_value_t = 256)]
+    pub caller_in_flight: usize,
+    /// Requests of one caller in a second, in the long run; more are refused with RESOURCE_EXHAUSTED.
+    #[arg(long, env = "CALLER_RATE", default_value_t = 5_000)]
+    pub caller_rate: u32,
     /// Longest time to the first answer of a request, milliseconds.
     #[arg(long, env = "REQUEST_TIMEOUT_MS", default_value_t = 30_000)]
     pub request_timeout_ms: u64,
@@ -53,6 +63,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             max_in_flight: 512,
+            caller_in_flight: 256,
+            caller_rate: 5_000,
             request_timeout_ms: 30_000,
             drain_timeout_ms: 20_000,
         }
@@ -79,15 +91,17 @@ pub struct Server {
     verifier: Verifier,
     tls: Option<ServerTls>,
     peers: Peers,
+    audit: Audit,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
     probe: Probe,
 }
 
 impl Server {
-    /// A server without rpcs yet. `service` is its short name, e.g. `payments`.
+    /// A server without rpcs yet. `service` is its short name, e.g. `payments`; what it refuses goes where the verifier notes.
     pub fn new(service: &'static str, config: ServerConfig, verifier: Verifier) -> Self {
         Self {
+            audit: verifier.audit().clone(),
             service,
             config,
             verifier,
@@ -184,13 +198,17 @@ impl Server {
             )))
             .layer(ShedLayer::new(self.config.max_in_flight))
             .layer(AccessLayer::new(self.verifier, self.peers))
+            .layer(ShareLayer::new(
+                self.config.caller_rate,
+                self.config.caller_in_flight,
+            ))
             .add_routes(self.routes.routes());
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let ended = shutdown.clone().cancelled_owned();
         let serving = match self.tls {
             None => router.serve_with_incoming_shutdown(incoming, ended).boxed(),
             Some(tls) => router
-                .serve_with_incoming_shutdown(tls::incoming(incoming, tls), ended)
+                .serve_with_incoming_shutdown(tls::incoming(incoming, tls, self.audit), ended)
                 .boxed(),
         };
 

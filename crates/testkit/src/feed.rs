@@ -84,7 +84,10 @@ impl ChangeFeedService for ScriptedFeed {
         &self,
         request: Request<PullChangesRequest>,
     ) -> Result<Response<PullChangesResponse>, Status> {
-        let from = request.into_inner().cursor;
+        let PullChangesRequest {
+            cursor: from, wait, ..
+        } = request.into_inner();
+        let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
         let mut watched = self.changes.subscribe();
         let after = |changes: &Vec<Change>| -> Vec<Change> {
             let skip = changes
@@ -94,7 +97,7 @@ impl ChangeFeedService for ScriptedFeed {
             changes.iter().skip(skip).cloned().collect()
         };
         let waited = tokio::time::timeout(
-            MAX_WAIT,
+            wait.unwrap_or_default().min(MAX_WAIT),
             watched.wait_for(|changes| !after(changes).is_empty()),
         )
         .await;

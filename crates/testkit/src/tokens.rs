@@ -41,7 +41,8 @@ impl Tokens {
         AuthConfig {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
-            jwks: JwksSource::File(self.folder.path().join("jwks.json")),
+            jwks: Some(JwksSource::File(self.folder.path().join("jwks.json"))),
+            claims: None,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
-use nonrecours_conventions::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, serve};
-use nonrecours_host::{Program, run};
+use nonrecours_conventions::{Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, doctor::examine, serve};
+use nonrecours_host::{Program, doctor::DoctorOptions, run};
 use nonrecours_rpc::tls::TlsConfig;
 
 /// Grant agreements of the programme, from draft to settled.
@@ -28,6 +28,15 @@ enum Command {
         #[command(flatten)]
         tls: TlsConfig,
     },
+    /// Looks at everything that the service stands on and says what is wrong and what to do. Succeeds when nothing is.
+    Doctor {
+        /// The settings with which it serves.
+        #[command(flatten)]
+        config: Box<Config>,
+        /// What is looked at besides.
+        #[command(flatten)]
+        options: DoctorOptions,
+    },
 }
 
 #[tokio::main]
@@ -36,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Serve(config) => Program::Serve(config.listen, *config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
         Command::Health { listen, tls } => Program::Health(listen, tls),
+        Command::Doctor { config, options } => Program::Doctor(*config, options),
     };
-    run(SERVICE, &MIGRATOR, program, serve).await
+    run(SERVICE, &MIGRATOR, program, serve, examine).await
 }

@@ -5,6 +5,7 @@ pub mod beneficiary;
 mod codes;
 mod config;
 pub mod convention;
+pub mod doctor;
 pub mod entitlement;
 pub mod erasure;
 pub mod error;

@@ -4,9 +4,10 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
 use nonrecours_followup::{
-    Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, journal::command::VerifyJournal, serve,
+    Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, doctor::examine, journal::command::VerifyJournal,
+    serve,
 };
-use nonrecours_host::{Program, run};
+use nonrecours_host::{Program, doctor::DoctorOptions, run};
 use nonrecours_rpc::tls::TlsConfig;
 
 /// Follow-up of persons, rights and sessions.
@@ -31,6 +32,15 @@ enum Command {
         #[command(flatten)]
         tls: TlsConfig,
     },
+    /// Looks at everything that the service stands on and says what is wrong and what to do. Succeeds when nothing is.
+    Doctor {
+        /// The settings with which it serves.
+        #[command(flatten)]
+        config: Config,
+        /// What is looked at besides.
+        #[command(flatten)]
+        options: DoctorOptions,
+    },
     /// Verify the chain of the journal of accesses; fails, and names the first fault, when it is not as it was sealed.
     VerifyJournal(VerifyJournal),
 }
@@ -41,7 +51,8 @@ async fn main() -> ExitCode {
         Command::Serve(config) => Program::Serve(config.listen, config),
         Command::Migrate { owner_database_url } => Program::Migrate(owner_database_url),
         Command::Health { listen, tls } => Program::Health(listen, tls),
+        Command::Doctor { config, options } => Program::Doctor(config, options),
         Command::VerifyJournal(command) => return command.run().await,
     };
-    run(SERVICE, &MIGRATOR, program, serve).await
+    run(SERVICE, &MIGRATOR, program, serve, examine).await
 }

@@ -6,6 +6,7 @@
 mod bank_account;
 mod budget_year;
 mod config;
+pub mod doctor;
 mod error;
 mod explanation;
 mod follow;

@@ -10,7 +10,7 @@ pub mod layout;
 pub mod list;
 mod outcome;
 pub mod report;
-mod rows;
+pub mod rows;
 mod run;
 mod send;
 pub mod template;

@@ -26,7 +26,7 @@ pub const MAX_ROWS: usize = 100_000;
 /// Largest CSV file, bytes.
 pub const MAX_CSV: u64 = 200 * 1024 * 1024;
 /// Columns that are looked at.
-const MAX_COLUMNS: usize = 200;
+pub const MAX_COLUMNS: usize = 200;
 /// Bytes looked at at once to tell the encoding of a file.
 const CHUNK: usize = 64 * 1024;
 /// What may separate the values of a line.

@@ -1,12 +1,15 @@
 //! The claims of a token (RFC 7519 §4, RFC 9068), and the caller they make.
 
-use nonrecours_kernel::{Caller, Role};
+use nonrecours_kernel::Caller;
 use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 
-use super::{AuthError, LEEWAY};
+use super::{
+    AuthError, LEEWAY,
+    mapping::{Mapping, Others},
+};
 
-/// What is read of a token; issuers add more, which is none of ours.
+/// What is read of a token: the registered claims, and of the others what the mapping looks for.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     iss: Option<String>,
@@ -15,10 +18,11 @@ pub(super) struct Claims {
     exp: Option<i64>,
     #[serde(default, deserialize_with = "seconds")]
     nbf: Option<i64>,
+    #[serde(default, deserialize_with = "seconds")]
+    iat: Option<i64>,
     sub: Option<String>,
-    name: Option<String>,
-    roles: Option<Vec<String>>,
-    operator: Option<String>,
+    #[serde(flatten)]
+    others: Others,
 }
 
 /// One audience may stand alone or in a list.
@@ -53,26 +57,20 @@ impl Claims {
         if now.unix_timestamp_nanos() >= nanoseconds(exp) + LEEWAY.whole_nanoseconds() {
             return Err(AuthError::Expired);
         }
-        if let Some(nbf) = self.nbf
-            && now.unix_timestamp_nanos() < nanoseconds(nbf) - LEEWAY.whole_nanoseconds()
+        // Nor one that was signed in the future, beyond what clocks may differ.
+        let begins = [self.nbf, self.iat].into_iter().flatten().max();
+        if let Some(begins) = begins
+            && now.unix_timestamp_nanos() < nanoseconds(begins) - LEEWAY.whole_nanoseconds()
         {
             return Err(AuthError::NotYetValid);
         }
         Ok(())
     }
 
-    /// The caller. Roles we do not know belong to other applications of the same issuer.
-    pub(super) fn into_caller(self) -> Result<Caller, AuthError> {
+    /// The caller, as the mapping reads the claims.
+    pub(super) fn into_caller(self, mapping: &Mapping) -> Result<Caller, AuthError> {
         let subject = self.sub.ok_or(AuthError::Malformed("no sub"))?;
-        let name = self.name.unwrap_or_else(|| subject.clone());
-        let roles = self.roles.unwrap_or_default();
-        let known = roles.iter().filter_map(|role| role.parse::<Role>().ok());
-        let operator = self
-            .operator
-            .map(|operator| operator.parse())
-            .transpose()
-            .map_err(AuthError::Claims)?;
-        Caller::new(subject, name, known, operator).map_err(AuthError::Claims)
+        mapping.caller(subject, &self.others)
     }
 }
 

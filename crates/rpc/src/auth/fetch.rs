@@ -1,8 +1,8 @@
-//! Reading the key set, from a file or an address, within limits.
+//! Asking the issuer, within limits.
 
 use std::{error::Error, path::Path, time::Duration};
 
-use http::Uri;
+use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
@@ -12,35 +12,53 @@ use hyper_util::{
 use tokio::{fs::File, io::AsyncReadExt as _, time::timeout};
 use tonic::body::Body;
 
-use super::{JwksError, JwksSource};
+use super::{JwksError, JwksSource, discovery};
 
-/// Largest key set that is read, in bytes.
-const MAX_BYTES: usize = 256 * 1024;
+/// Largest answer that is read, in bytes.
+pub(super) const MAX_BYTES: usize = 256 * 1024;
 
-/// Longest wait for a key set.
+/// Longest wait for what is asked for, metadata included.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why the issuer gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The address gives no answer.
+    #[error("the address cannot be reached")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// The address answers something else than success; redirections are not followed.
+    #[error("the address answers {0}")]
+    HttpStatus(StatusCode),
+    /// No complete answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// Larger than any honest answer.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
 /// The bytes of the key set.
-pub(super) async fn read(source: &JwksSource) -> Result<Vec<u8>, JwksError> {
+pub(super) async fn keys(source: &JwksSource) -> Result<Vec<u8>, JwksError> {
     let read = async {
         match source {
             JwksSource::File(path) => file(path).await,
-            JwksSource::Url(url) if url.scheme_str() == Some("https") => {
-                // A client each time: it is used too rarely to keep a connection for.
-                let connector = HttpsConnectorBuilder::new()
-                    .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-                    .map_err(|error| JwksError::Unreachable(error.into()))?
-                    .https_only()
-                    .enable_http1()
-                    .build();
-                get(connector, url.clone()).await
+            JwksSource::Url(url) => Ok(get(url.clone()).await?),
+            JwksSource::Issuer(issuer) => {
+                let metadata = discovery::read(issuer).await?;
+                Ok(get(metadata.jwks_uri).await?)
             }
-            JwksSource::Url(url) => get(HttpConnector::new(), url.clone()).await,
         }
     };
-    timeout(FETCH_TIMEOUT, read)
+    within_the_limit(read).await
+}
+
+/// The answer of some steps together, in time.
+pub(super) async fn within_the_limit<T, E: From<FetchError>>(
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    timeout(FETCH_TIMEOUT, asking)
         .await
-        .unwrap_or(Err(JwksError::Timeout))
+        .unwrap_or_else(|_| Err(FetchError::Timeout.into()))
 }
 
 async fn file(path: &Path) -> Result<Vec<u8>, JwksError> {
@@ -51,33 +69,56 @@ async fn file(path: &Path) -> Result<Vec<u8>, JwksError> {
         .await
         .map_err(JwksError::File)?;
     if bytes.len() > MAX_BYTES {
-        return Err(JwksError::TooLarge);
+        return Err(FetchError::TooLarge.into());
     }
     Ok(bytes)
 }
 
-/// GET, redirections not followed: the address of the keys is configuration, nobody else's choice.
-async fn get<C>(connector: C, url: Uri) -> Result<Vec<u8>, JwksError>
+/// What an address answers to GET.
+pub(super) async fn get(url: Uri) -> Result<Vec<u8>, FetchError> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = url;
+    send(request).await
+}
+
+/// What an address answers to a request, under TLS when its scheme is https. Redirections are not followed: the address is
+/// configuration, or what the issuer itself says; nobody else's choice.
+pub(super) async fn send(request: Request<Body>) -> Result<Vec<u8>, FetchError> {
+    if request.uri().scheme_str() == Some("https") {
+        // A client each time: it is used too rarely to keep a connection for.
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+            .map_err(|error| FetchError::Unreachable(error.into()))?
+            .https_only()
+            .enable_http1()
+            .build();
+        send_by(connector, request).await
+    } else {
+        send_by(HttpConnector::new(), request).await
+    }
+}
+
+async fn send_by<C>(connector: C, request: Request<Body>) -> Result<Vec<u8>, FetchError>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
     let client: Client<C, Body> = Client::builder(TokioExecutor::new()).build(connector);
     let response = client
-        .get(url)
+        .request(request)
         .await
-        .map_err(|error| JwksError::Unreachable(error.into()))?;
+        .map_err(|error| FetchError::Unreachable(error.into()))?;
     if !response.status().is_success() {
-        return Err(JwksError::HttpStatus(response.status()));
+        return Err(FetchError::HttpStatus(response.status()));
     }
     let body = Limited::new(response.into_body(), MAX_BYTES);
     let body = body.collect().await.map_err(too_large_or_broken)?;
     Ok(body.to_bytes().into())
 }
 
-fn too_large_or_broken(error: Box<dyn Error + Send + Sync>) -> JwksError {
+fn too_large_or_broken(error: Box<dyn Error + Send + Sync>) -> FetchError {
     if error.is::<LengthLimitError>() {
-        JwksError::TooLarge
+        FetchError::TooLarge
     } else {
-        JwksError::Unreachable(error)
+        FetchError::Unreachable(error)
     }
 }

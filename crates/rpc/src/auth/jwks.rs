@@ -8,21 +8,27 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use http::{StatusCode, Uri};
+use http::Uri;
 use nonrecours_kernel::Clock;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
-    fetch,
+    discovery::DiscoveryError,
+    fetch::{self, FetchError},
     keys::{self, Key, KeySet},
 };
+use crate::audit::{Audit, Kind};
 
 /// Least time between two reads of the keys, however many tokens name a key we do not have.
 pub const REFRESH_INTERVAL: Duration = Duration::seconds(30);
 
 /// Age at which the keys are read again, so that a withdrawn key stops counting.
 pub const REFRESH_MAX_AGE: Duration = Duration::minutes(10);
+
+/// Keys named when they change, and how much of the identifier of each.
+const MAX_NAMED: usize = 5;
+const MAX_SHOWN: usize = 44;
 
 /// Reads at start before giving up: about half a minute when each fails at once.
 const START: Attempts = Attempts {
@@ -38,6 +44,8 @@ pub enum JwksSource {
     Url(Uri),
     /// A file.
     File(PathBuf),
+    /// Where the metadata of this issuer say, at this moment.
+    Issuer(String),
 }
 
 impl FromStr for JwksSource {
@@ -58,6 +66,7 @@ impl fmt::Display for JwksSource {
         match self {
             Self::Url(url) => url.fmt(f),
             Self::File(path) => path.display().fmt(f),
+            Self::Issuer(issuer) => write!(f, "the metadata of {issuer}"),
         }
     }
 }
@@ -68,18 +77,12 @@ pub enum JwksError {
     /// The file cannot be read.
     #[error("the file of the issuer's keys cannot be read")]
     File(#[source] io::Error),
-    /// The address gives no answer.
-    #[error("the address of the issuer's keys cannot be reached")]
-    Unreachable(#[source] Box<dyn Error + Send + Sync>),
-    /// The address answers something else than success; redirections are not followed.
-    #[error("the address of the issuer's keys answers {0}")]
-    HttpStatus(StatusCode),
-    /// No complete answer in time.
-    #[error("the issuer's keys did not come in time")]
-    Timeout,
-    /// Larger than any honest key set.
-    #[error("the issuer's key set is too large")]
-    TooLarge,
+    /// They could not be fetched.
+    #[error("the issuer's keys: {0}")]
+    Fetch(#[from] FetchError),
+    /// The issuer's metadata do not say where they are.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
     /// More keys than any honest key set.
     #[error("the issuer's key set has too many keys")]
     TooManyKeys,
@@ -95,6 +98,7 @@ pub enum JwksError {
 pub(super) struct Jwks {
     source: JwksSource,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     held: RwLock<Held>,
     /// Instant of the last attempt to read; whoever holds it is reading.
     last_attempt: Arc<Mutex<OffsetDateTime>>,
@@ -117,6 +121,7 @@ impl Jwks {
     pub(super) async fn load(
         source: JwksSource,
         clock: Arc<dyn Clock>,
+        audit: Audit,
     ) -> Result<Arc<Self>, JwksError> {
         let keys = START.read(&source).await?;
         tracing::info!(%source, keys = keys.len(), "issuer's keys read");
@@ -124,6 +129,7 @@ impl Jwks {
         Ok(Arc::new(Self {
             source,
             clock,
+            audit,
             held: RwLock::new(Held {
                 keys: Arc::new(keys),
                 read_at,
@@ -163,6 +169,10 @@ impl Jwks {
         let reading = tokio::spawn(async move {
             match read(&this.source).await {
                 Ok(keys) => {
+                    if let Some(change) = change(&this.held().keys, &keys) {
+                        tracing::warn!(change, "the issuer's keys have changed");
+                        this.audit.note(Kind::IssuerKeysChanged, change, "", "");
+                    }
                     *this.held.write().unwrap_or_else(PoisonError::into_inner) = Held {
                         keys: Arc::new(keys),
                         read_at: now,
@@ -208,8 +218,25 @@ impl Attempts {
     }
 }
 
-async fn read(source: &JwksSource) -> Result<KeySet, JwksError> {
-    keys::parse(&fetch::read(source).await?)
+/// Reads them once.
+pub(super) async fn read(source: &JwksSource) -> Result<KeySet, JwksError> {
+    keys::parse(&fetch::keys(source).await?)
+}
+
+/// Which keys came and went, by their identifiers; none when they are the same.
+fn change(before: &KeySet, now: &KeySet) -> Option<String> {
+    let beyond = |one: &KeySet, other: &KeySet| {
+        let mut kids: Vec<String> = one
+            .keys()
+            .filter(|kid| !other.contains_key(*kid))
+            .map(|kid| kid.chars().take(MAX_SHOWN).collect())
+            .collect();
+        kids.sort();
+        kids.truncate(MAX_NAMED);
+        kids.join(" ")
+    };
+    let (new, gone) = (beyond(now, before), beyond(before, now));
+    (!new.is_empty() || !gone.is_empty()).then(|| format!("new: {new}; gone: {gone}"))
 }
 
 /// Time between two instants, whichever way the clock was put meanwhile.

@@ -16,7 +16,10 @@ use tokio::{fs::File, io::AsyncReadExt as _};
 use tonic::Status;
 use tower::{Layer, Service};
 
-use super::MAX_TOKEN_BYTES;
+use super::{
+    MAX_TOKEN_BYTES,
+    client::{ClientError, ClientToken, MachineClient},
+};
 use crate::{
     failure::Failure,
     reread::{REREAD_INTERVAL, Reread},
@@ -48,6 +51,9 @@ pub enum TokenError {
     /// The token could not be made.
     #[error("the token cannot be made")]
     Made(#[source] Box<dyn Error + Send + Sync>),
+    /// The issuer gave none.
+    #[error("the issuer gives no token")]
+    Issuer(#[from] ClientError),
     /// Empty, too long, or with characters that no token has.
     #[error("not an access token")]
     Malformed,
@@ -64,6 +70,7 @@ enum Kind {
     Fixed(String),
     Made(Box<Make>),
     File(TokenFile),
+    Client(ClientToken),
 }
 
 impl TokenSource {
@@ -93,6 +100,11 @@ impl TokenSource {
         Self::file_reread(path, REREAD_INTERVAL)
     }
 
+    /// The token that the issuer gives a machine for its secret, asked for again before it expires.
+    pub fn client(client: MachineClient) -> Self {
+        Self(Arc::new(Kind::Client(ClientToken::new(client))))
+    }
+
     fn file_reread(path: impl Into<PathBuf>, interval: Duration) -> Self {
         Self(Arc::new(Kind::File(TokenFile {
             path: path.into(),
@@ -107,6 +119,7 @@ impl TokenSource {
             Kind::Fixed(token) => bearer(token).map(Some),
             Kind::Made(make) => bearer(&make().map_err(TokenError::Made)?).map(Some),
             Kind::File(file) => file.token.get(|| file.read()).await.map(Some),
+            Kind::Client(client) => client.bearer().await.map(Some),
         }
     }
 }
@@ -128,7 +141,7 @@ impl TokenFile {
     }
 }
 
-fn bearer(token: &str) -> Result<HeaderValue, TokenError> {
+pub(super) fn bearer(token: &str) -> Result<HeaderValue, TokenError> {
     let shaped = !token.is_empty()
         && token.len() <= MAX_TOKEN_BYTES
         && token.bytes().all(|byte| byte.is_ascii_graphic());

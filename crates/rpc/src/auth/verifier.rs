@@ -11,8 +11,10 @@ use time::Duration;
 use super::{
     AuthConfig, AuthError, MAX_TOKEN_BYTES,
     claims::Claims,
-    jwks::{Jwks, JwksError},
+    jwks::{self, Jwks, JwksError, JwksSource},
+    mapping::{self, MappingError},
 };
+use crate::audit::Audit;
 
 /// How far the issuer's clock may be from ours.
 pub const LEEWAY: Duration = Duration::seconds(60);
@@ -27,24 +29,64 @@ struct Inner {
     issuer: String,
     audience: String,
     keys: Arc<Jwks>,
+    mapping: mapping::Source,
     clock: Arc<dyn Clock>,
+    audit: Audit,
+}
+
+/// Why tokens cannot be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifierError {
+    /// No keys of the issuer.
+    #[error(transparent)]
+    Keys(#[from] JwksError),
+    /// The file that says what the claims mean cannot be used.
+    #[error(transparent)]
+    Claims(#[from] MappingError),
+}
+
+impl AuthConfig {
+    /// Where the issuer's keys are: as set, else as its metadata say.
+    fn source(&self) -> JwksSource {
+        let issuer = || JwksSource::Issuer(self.issuer.clone());
+        self.jwks.clone().unwrap_or_else(issuer)
+    }
+
+    /// Reads once what a verifier needs, and tells how many keys the issuer has.
+    ///
+    /// # Errors
+    /// As [`Verifier::new`], at the first attempt.
+    pub async fn probe(&self) -> Result<usize, VerifierError> {
+        mapping::Source::new(self.claims.clone()).get().await?;
+        Ok(jwks::read(&self.source()).await?.len())
+    }
 }
 
 impl Verifier {
     /// Loads the issuer's keys, with a bounded number of attempts: at start the issuer may be slower than we are.
     ///
     /// # Errors
-    /// That of the last attempt.
-    pub async fn new(config: AuthConfig, clock: Arc<dyn Clock>) -> Result<Self, JwksError> {
-        let keys = Jwks::load(config.jwks, Arc::clone(&clock)).await?;
+    /// That of the last attempt; that of the file of the claims at once.
+    pub async fn new(config: AuthConfig, clock: Arc<dyn Clock>) -> Result<Self, VerifierError> {
+        let mapping = mapping::Source::new(config.claims.clone());
+        mapping.get().await?;
+        let audit = Audit::new(Arc::clone(&clock));
+        let keys = Jwks::load(config.source(), Arc::clone(&clock), audit.clone()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 issuer: config.issuer,
                 audience: config.audience,
                 keys,
+                mapping,
                 clock,
+                audit,
             }),
         })
+    }
+
+    /// Where refusals are noted.
+    pub fn audit(&self) -> &Audit {
+        &self.inner.audit
     }
 
     /// The caller whom a compact JWS speaks for.
@@ -86,7 +128,10 @@ impl Verifier {
         }
         let claims: Claims = decode(payload)?;
         claims.check(&inner.issuer, &inner.audience, inner.clock.now())?;
-        claims.into_caller()
+        let mapping = inner.mapping.get().await;
+        // Read once at the start: what is wrong with the file since leaves that in use.
+        let mapping = mapping.map_err(|_| AuthError::Malformed("no mapping of claims"))?;
+        claims.into_caller(&mapping)
     }
 }
 

@@ -9,12 +9,14 @@ use std::{
 
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use nonrecours_kernel::{Call, Caller, Role};
-use tonic::Status;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::{
+    audit::{Audit, Kind},
     auth::{AuthError, Verifier, access_table, journalled_table},
     failure::Failure,
+    telemetry::method,
     tls::Peers,
 };
 
@@ -38,10 +40,15 @@ pub struct AccessLayer {
 }
 
 impl AccessLayer {
-    /// Admits the bearers of tokens that this verifier accepts, and these peers by their certificates.
+    /// Admits the bearers of tokens that this verifier accepts, and these peers by their certificates; notes who is refused.
     pub fn new(verifier: Verifier, peers: Peers) -> Self {
+        let audit = verifier.audit().clone();
         Self {
-            door: Door { verifier, peers },
+            door: Door {
+                verifier,
+                peers,
+                audit,
+            },
         }
     }
 }
@@ -96,8 +103,13 @@ where
                 Ok(mut caller) => {
                     let call = Call::of(&path);
                     caller.call = call.clone();
+                    let subject = caller.subject.clone();
                     request.extensions_mut().insert(caller);
                     let response = inner.call(request).await?;
+                    if is_denied(response.headers()) {
+                        let rpc = method::of_path(&path);
+                        door.audit.note(Kind::OutOfReach, "", &subject, rpc);
+                    }
                     Ok(journalled(&call, response))
                 }
                 Err(status) => Ok(status.into_http()),
@@ -116,6 +128,12 @@ fn journalled<R: Default>(call: &Call, response: Response<R>) -> Response<R> {
     Status::from(failure).into_http()
 }
 
+/// Whether a handler denied the call: PERMISSION_DENIED without any answer, since that is decided before all else.
+fn is_denied(headers: &HeaderMap) -> bool {
+    let status = headers.get("grpc-status");
+    status.is_some_and(|status| Code::from_bytes(status.as_bytes()) == Code::PermissionDenied)
+}
+
 fn is_open(path: &str) -> bool {
     OPEN_PATHS.iter().any(|open| path.starts_with(open))
 }
@@ -124,6 +142,7 @@ fn is_open(path: &str) -> bool {
 struct Door {
     verifier: Verifier,
     peers: Peers,
+    audit: Audit,
 }
 
 impl Door {
@@ -135,10 +154,15 @@ impl Door {
     ) -> Result<Caller, Status> {
         let caller = self.identify(token, peer).await.map_err(|error| {
             tracing::info!(cause = %error, "caller not authenticated");
+            let rpc = method::of_path(path);
+            self.audit
+                .note(Kind::TokenRefused, error.to_string(), "", rpc);
             Failure::from(error)
         })?;
         match access_table().get(path) {
             Some(needed) if needed.is_disjoint(&caller.roles) => {
+                let rpc = method::of_path(path);
+                self.audit.note(Kind::RoleMissing, "", &caller.subject, rpc);
                 Err(Failure::role_missing(&list(needed)).into())
             }
             Some(_) => Ok(caller),

@@ -9,7 +9,7 @@ use std::{
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use opentelemetry::{KeyValue, global, metrics::Counter};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tonic::{
     Status,
     body::Body,
@@ -90,23 +90,27 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;
-            Ok(response.map(|inner| {
-                Body::new(HeldBody {
-                    inner,
-                    place: Some(place),
-                })
-            }))
+            Ok(response.map(|inner| Body::new(HeldBody::new(inner, place))))
         })
     }
 }
 
 /// The messages of an answer, which keep the call's place until the last one.
-struct HeldBody {
+pub(crate) struct HeldBody<P> {
     inner: Body,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<P>,
 }
 
-impl http_body::Body for HeldBody {
+impl<P> HeldBody<P> {
+    pub(crate) fn new(inner: Body, place: P) -> Self {
+        Self {
+            inner,
+            place: Some(place),
+        }
+    }
+}
+
+impl<P: Unpin> http_body::Body for HeldBody<P> {
     type Data = Bytes;
     type Error = Status;
 

@@ -8,9 +8,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::transport::server::TcpIncoming;
 
 use super::ServerTls;
+use crate::audit::{Audit, Kind};
 
 /// Handshakes going on at once; further connections wait to be accepted.
-const MAX_HANDSHAKES: usize = 256;
+const MAX_HANDSHAKES: usize = 1024;
 /// Longest handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -18,6 +19,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn incoming(
     tcp: TcpIncoming,
     tls: ServerTls,
+    audit: Audit,
 ) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> + Send {
     tcp.map(move |tcp| {
         let tls = tls.clone();
@@ -30,10 +32,11 @@ pub(crate) fn incoming(
         })
     })
     .buffer_unordered(MAX_HANDSHAKES)
-    .filter_map(|done| async {
-        match done {
+    .filter_map(move |done| {
+        let kept = match done {
             Ok(Ok(connection)) => Some(Ok(connection)),
             Ok(Err(error)) => {
+                audit.note(Kind::HandshakeFailed, cause(&error), "", "");
                 tracing::debug!(
                     error = &error as &dyn Error,
                     "no connection: the handshake failed"
@@ -41,8 +44,21 @@ pub(crate) fn incoming(
                 None
             }
             Err(error) => Some(Err(io::Error::other(error))),
-        }
+        };
+        std::future::ready(kept)
     })
+}
+
+/// Why a handshake failed, in a few words: what the other side sent is not repeated.
+fn cause(error: &io::Error) -> &'static str {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(_)) => "certificate refused",
+        Some(rustls::Error::AlertReceived(_)) => "our certificate was refused",
+        Some(_) => "no TLS that we speak",
+        None if error.kind() == io::ErrorKind::TimedOut => "nothing came in time",
+        None => "the connection broke off",
+    }
 }
 
 async fn accept(tcp: io::Result<TcpStream>, tls: &ServerTls) -> io::Result<TlsStream<TcpStream>> {

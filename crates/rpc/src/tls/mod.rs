@@ -4,6 +4,7 @@
 //! connection has the new ones. Which service a certificate speaks for is read from its names ([`Peers`]): with
 //! authorities set, the services know each other by their certificates instead of a token.
 
+mod certificate;
 mod client;
 mod files;
 mod incoming;
@@ -19,7 +20,9 @@ use rustls::{
     pki_types::UnixTime,
     time_provider::TimeProvider,
 };
+use time::OffsetDateTime;
 
+pub use certificate::Certificate;
 pub use client::ClientTls;
 pub(crate) use incoming::incoming;
 pub use peers::Peers;
@@ -88,6 +91,22 @@ impl TlsConfig {
         Ok(tls)
     }
 
+    /// The certificate of this service, as it is at an instant; none without one.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not what it should be.
+    pub async fn certificate(&self, now: OffsetDateTime) -> Result<Option<Certificate>, TlsError> {
+        let Some(path) = &self.tls_certificate else {
+            return Ok(None);
+        };
+        let chain = files::certificates(path).await?;
+        let authorities = match &self.tls_authorities {
+            Some(path) => Some(files::authorities(path).await?),
+            None => None,
+        };
+        certificate::read(&chain, authorities.as_ref(), now).map(Some)
+    }
+
     /// A name in the certificate of this service, by which it can be asked on the loopback; none without a certificate.
     ///
     /// # Errors
@@ -151,6 +170,9 @@ pub enum TlsError {
     /// No authority among them can verify clients.
     #[error("authorities are refused")]
     Authorities(#[from] rustls::server::VerifierBuilderError),
+    /// Not a certificate.
+    #[error("the certificate cannot be understood")]
+    Unreadable(#[source] webpki::Error),
     /// Nobody can verify it: no name, or not a certificate.
     #[error("the certificate of the service has no DNS name")]
     Nameless,

@@ -7,20 +7,25 @@ use std::{
     time::Duration,
 };
 
+use nonrecours_contracts::feed::{
+    ListHistoryRequest, ListHistoryResponse, PullChangesRequest, PullChangesResponse,
+    change_feed_service_client::ChangeFeedServiceClient,
+    change_feed_service_server::{ChangeFeedService, ChangeFeedServiceServer},
+};
 use nonrecours_issuer::{DevAuthority, DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, ManualClock, Role};
 use tempfile::TempDir;
 use time::macros::datetime;
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Status, client::Grpc};
+use tonic::{Code, Request, Response, Status, client::Grpc};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::*;
 use crate::{
     Server, ServerConfig,
     auth::{AuthConfig, JwksSource, TokenSource, Verifier},
-    client,
+    client::{self, PeerChannel},
 };
 
 const FEED: &str = "/nonrecours.feed.v1.ChangeFeedService/PullChanges";
@@ -75,6 +80,11 @@ impl Drop for Suite {
 impl Suite {
     /// A server named localhost, whose certificate is read again for each connection.
     async fn start() -> Self {
+        Self::serving(|server| server).await
+    }
+
+    /// The same with rpcs.
+    async fn serving(rpcs: impl FnOnce(Server) -> Server) -> Self {
         let clock = ManualClock::at(datetime!(2025-10-06 08:00 UTC));
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let authority = Authority::new(&clock);
@@ -85,7 +95,8 @@ impl Suite {
         let auth = AuthConfig {
             issuer: "https://issuer.test".to_owned(),
             audience: "nonrecours".to_owned(),
-            jwks: JwksSource::File(jwks),
+            jwks: Some(JwksSource::File(jwks)),
+            claims: None,
         };
         let verifier = Verifier::new(auth, Arc::clone(&shared)).await.unwrap();
         let config = authority.sign("localhost", 100);
@@ -98,7 +109,7 @@ impl Suite {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let server = Server::new("test", ServerConfig::default(), verifier)
+        let server = rpcs(Server::new("test", ServerConfig::default(), verifier))
             .tls(Some(tls))
             .peers(config.peers().unwrap());
         tokio::spawn(server.serve(listener, shutdown.clone()));
@@ -264,4 +275,107 @@ async fn what_cannot_be_served_with_is_told_at_start() {
         ..good
     };
     assert!(matches!(unnamed.peers(), Err(TlsError::Name(_))));
+}
+
+/// A feed that never answers, unless it is asked for the last change.
+struct Slow;
+
+#[tonic::async_trait]
+impl ChangeFeedService for Slow {
+    async fn pull_changes(
+        &self,
+        request: Request<PullChangesRequest>,
+    ) -> Result<Response<PullChangesResponse>, Status> {
+        match request.into_inner().cursor.as_str() {
+            "last" => Ok(Response::new(Default::default())),
+            _ => std::future::pending().await,
+        }
+    }
+
+    async fn list_history(
+        &self,
+        request: Request<ListHistoryRequest>,
+    ) -> Result<Response<ListHistoryResponse>, Status> {
+        match request.into_inner().name.as_str() {
+            "last" => Ok(Response::new(Default::default())),
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// Memory of this process that is in use, bytes.
+fn memory() -> usize {
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages = told.split(' ').nth(1).unwrap();
+    pages.parse::<usize>().unwrap() * 4096
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_connections_and_calls_open_holds_up_nobody_else() {
+    /// Connections that are opened and say nothing; below the number of handshakes.
+    const HALF_OPEN: usize = 900;
+    /// Calls of one caller that are never done; above what one caller may hold.
+    const SLOW: usize = 400;
+    /// How soon the others are answered meanwhile, and what all of that may take of memory.
+    const SOON: Duration = Duration::from_secs(4);
+    const MAX_MEMORY: usize = 200 << 20;
+
+    let suite = Suite::serving(|server| server.add(ChangeFeedServiceServer::new(Slow))).await;
+    let clock: Arc<dyn Clock> = Arc::new(suite.clock.clone());
+    let tls = suite.trusting().client(&clock).await.unwrap();
+    let by = |subject: &str| {
+        let spec = TokenSpec::new(subject, [Role::Auditor]);
+        let token = TokenSource::fixed(suite.issuer.token(&spec).unwrap());
+        ChangeFeedServiceClient::new(client::connect(&suite.url(), token, tls.clone()).unwrap())
+    };
+    let ask = async |client: &ChangeFeedServiceClient<PeerChannel>, name: &str| {
+        let name = name.to_owned();
+        let request = ListHistoryRequest {
+            name,
+            ..Default::default()
+        };
+        client.clone().list_history(request).await
+    };
+    let before = memory();
+    let mut half_open = Vec::new();
+    for _ in 0..HALF_OPEN {
+        half_open.push(tokio::net::TcpStream::connect(suite.address).await.unwrap());
+    }
+    // Three connections, since one carries 256 calls at most.
+    let slow: Vec<_> = (0..3).map(|_| by("slow")).collect();
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..SLOW {
+        let client = slow[number % slow.len()].clone();
+        calls.spawn(async move {
+            let mut client = client;
+            client.list_history(ListHistoryRequest::default()).await
+        });
+    }
+    // Those beyond the share of one caller are refused, and told when to come again.
+    let beyond = SLOW - ServerConfig::default().caller_in_flight;
+    for _ in 0..beyond {
+        let refused = calls.join_next().await.unwrap().unwrap().unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(crate::details::Details::of(&refused).retry.is_some());
+    }
+    for subject in ["camille", "dominique"] {
+        let other = by(subject);
+        let answer = tokio::time::timeout(SOON, ask(&other, "last")).await;
+        answer.expect("answered soon").unwrap();
+    }
+    let refused = ask(&slow[0], "last").await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(memory().saturating_sub(before) < MAX_MEMORY);
+
+    // Who lets go is served again.
+    calls.shutdown().await;
+    let served = async {
+        while ask(&slow[0], "last").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, served)
+        .await
+        .expect("served again");
+    drop(half_open);
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod access;
+mod discovery;
 mod rotation;
 mod tokens;
 
@@ -29,7 +30,8 @@ fn config(jwks: JwksSource) -> AuthConfig {
     AuthConfig {
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),
-        jwks,
+        jwks: Some(jwks),
+        claims: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub mod domain;
 mod file_name;
-mod media;
+pub mod media;
 pub mod rpc;
 pub mod store;
 mod subject;

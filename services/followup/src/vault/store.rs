@@ -151,3 +151,19 @@ pub async fn rewrap(tx: &mut Tx, keys: &[Kept]) -> Result<(), nonrecours_pg::Err
     .await?;
     only_all(done.rows_affected(), keys.len())
 }
+
+/// Ids of the keys that wrap a person's key.
+pub async fn in_use(tx: &mut Tx) -> Result<Vec<String>, nonrecours_pg::Error> {
+    // Each found by one step in the index of what a key wraps: persons are many, keys few.
+    let ids = sqlx::query_scalar!(
+        r#"WITH RECURSIVE used AS (
+               SELECT min(key_id) AS key_id FROM person_key
+               UNION ALL
+               SELECT (SELECT min(key_id) FROM person_key WHERE key_id > used.key_id) FROM used
+               WHERE used.key_id IS NOT NULL)
+           SELECT key_id AS "key_id!" FROM used WHERE key_id IS NOT NULL"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ids)
+}
