@@ -7,7 +7,9 @@
 )]
 
 mod books;
+mod collector;
 mod commands;
+mod confidential;
 mod documents;
 mod files;
 mod imports;
@@ -15,6 +17,7 @@ mod journey;
 mod killed;
 mod processes;
 mod programs;
+mod scan;
 
 /// What the journey's requests carry and neither a log nor a span may: accounts, records' references, names, tokens.
 pub const PRIVATE: [&str; 8] = [
