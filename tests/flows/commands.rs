@@ -14,6 +14,7 @@ use nonrecours_cli::{
         notices::{self, Giver, Ground, Notices},
         reports::{self, Reports},
         retention,
+        subjects::{self, Basis, Identified, Right, Subjects},
     },
     journey::{Cast, Journey, Step},
     state::State,
@@ -255,6 +256,7 @@ async fn a_convention_is_controlled_reported_on_and_put_on_notice_from_the_comma
     assert!(due.contains("à effacer : 0"), "{due}");
     let erased = retention::run(&state, &operator, true).await.unwrap();
     assert!(erased.starts_with("personnes effacées : 0"), "{erased}");
+    asks_of_their_data(&cast, &state, &convention).await;
 
     let manager = cast.manager(name.operator).unwrap();
     let report = nonrecours_contracts::conventions::CreateActivityReportRequest {
@@ -307,16 +309,20 @@ where
 {
     for _ in 0..KNOWN_ATTEMPTS {
         match ask().await {
-            Err(refused) if refused.to_string().contains("(NOT_FOUND)") => {
+            Err(refused)
+                if ["(NOT_FOUND)", "(CONVENTION_NOT_IN_FORCE)"]
+                    .iter()
+                    .any(|early| refused.to_string().contains(early)) =>
+            {
                 tokio::time::sleep(KNOWN_PAUSE).await;
             }
             answered => return answered.unwrap(),
         }
     }
-    panic!("the files do not come");
+    panic!("it does not become known");
 }
 
-/// How often it is looked whether a file is known, and how long between.
+/// How often it is looked whether a file or a convention is known, and how long between.
 const KNOWN_ATTEMPTS: usize = 600;
 const KNOWN_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
@@ -403,4 +409,86 @@ async fn funds_are_called_with_their_papers_from_the_command_line() {
         "{listed}"
     );
     suite.stop().await.unwrap();
+}
+
+/// A person who is followed asks for their data, and gets them; asks for their erasure, and is refused.
+async fn asks_of_their_data(cast: &Cast, state: &State, convention: &str) {
+    use nonrecours_contracts::{
+        followup::{
+            BeneficiaryContent, JourneyState, PushRecordsOnceRequest, Record, record::Content,
+        },
+        google::r#type::Date,
+    };
+    let operator = convention.parse::<ConventionName>().unwrap().operator;
+    let person = BeneficiaryContent {
+        publics: vec!["SENIOR".to_owned()],
+        commune_code: "62263".to_owned(),
+        state: JourneyState::InSupport.into(),
+        spotted_date: Some(Date {
+            year: 2025,
+            month: 10,
+            day: 1,
+        }),
+        ..BeneficiaryContent::default()
+    };
+    let push = PushRecordsOnceRequest {
+        convention: convention.to_owned(),
+        records: vec![Record {
+            external_reference: "D-1".to_owned(),
+            version: 1,
+            content: Some(Content::Beneficiary(person)),
+        }],
+        ..PushRecordsOnceRequest::default()
+    };
+    let pushed = once_known(|| async {
+        let mut software = cast.software(operator).unwrap().push();
+        let answer = software.push_records_once(push.clone()).await;
+        let answer = answer.map_err(nonrecours_cli::ask::in_french);
+        answer.map(|answer| answer.into_inner().results[0].name.clone())
+    })
+    .await;
+
+    let enter = |right| Subjects::Enter {
+        beneficiary: pushed.clone(),
+        right,
+        identified: Identified::InPerson,
+        on: None,
+    };
+    let entered = subjects::run(state, enter(Right::Access)).await.unwrap();
+    assert!(entered.starts_with("accès (reçue)"), "{entered}");
+    let access = named(&entered, "subjectRequests");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("personne.json");
+    let export = || Subjects::Export {
+        name: access.clone(),
+        file: file.clone(),
+    };
+    subjects::run(state, export()).await.unwrap();
+    let held = std::fs::read_to_string(&file).unwrap();
+    assert!(held.contains(&pushed) && held.contains("62263"), "{held}");
+    // What is there is never written over.
+    assert!(subjects::run(state, export()).await.is_err());
+    let handed_over = Subjects::Fulfil {
+        name: access.clone(),
+    };
+    let fulfilled = subjects::run(state, handed_over).await.unwrap();
+    assert!(fulfilled.starts_with("accès (satisfaite)"), "{fulfilled}");
+
+    let entered = subjects::run(state, enter(Right::Erasure)).await.unwrap();
+    let refuse = Subjects::Refuse {
+        name: named(&entered, "subjectRequests"),
+        basis: Basis::LegalClaims,
+        reason: "Un recours est en cours.".to_owned(),
+    };
+    let refused = subjects::run(state, refuse).await.unwrap();
+    assert!(refused.starts_with("effacement (refusée)"), "{refused}");
+    let all = Subjects::List {
+        operator: nonrecours_kernel::OperatorName { operator }.to_string(),
+        overdue: false,
+    };
+    let listed = subjects::run(state, all).await.unwrap();
+    assert!(
+        listed.contains("satisfaite") && listed.contains("refusée"),
+        "{listed}"
+    );
 }

@@ -117,7 +117,7 @@ pub(crate) fn client_as(state: &State, role: Role) -> anyhow::Result<Client> {
 }
 
 /// The refusal as its reader should see it.
-pub(crate) fn in_french(status: Status) -> anyhow::Error {
+pub fn in_french(status: Status) -> anyhow::Error {
     let details = nonrecours_rpc::details::Details::of(&status);
     if details.french.is_empty() {
         anyhow::anyhow!("{status}")

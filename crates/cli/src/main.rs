@@ -17,6 +17,7 @@ use nonrecours_cli::{
         recoveries::{self, Recoveries},
         reports::{self, Reports},
         retention,
+        subjects::{self, Subjects},
         years::{self, Years},
     },
     export, import, issuer, payments, programme,
@@ -110,6 +111,9 @@ enum Command {
     /// See what of a budget year must be ordered by 31 January, and close it.
     #[command(subcommand)]
     BudgetYear(Years),
+    /// Enter and answer what persons ask of their own data (RGPD art. 15 to 21).
+    #[command(subcommand)]
+    SubjectRequest(Subjects),
     /// Show who has not been in contact for as long as an operator's records are kept; erase them with --apply.
     Retention {
         /// `operators/{operator}`.
@@ -367,6 +371,13 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             println!(
                 "{}",
                 recoveries::run(&State::read(&cli.state)?, command).await?
+            );
+            Ok(())
+        }
+        Command::SubjectRequest(command) => {
+            println!(
+                "{}",
+                subjects::run(&State::read(&cli.state)?, command).await?
             );
             Ok(())
         }

@@ -111,11 +111,11 @@ impl Db {
     /// Begins a transaction that reads what the journal of accesses is about, all statements at the same instant: it ends
     /// with [`Tx::tell`], which keeps the entry. Its commit does not wait for the disk: no record depends on it.
     pub async fn disclose(&self, scope: &Scope) -> Result<Tx, Error> {
-        let mut tx = self
-            .open("BEGIN ISOLATION LEVEL REPEATABLE READ", scope)
-            .await?;
-        tx.commit_without_waiting().await?;
-        Ok(tx)
+        self.open(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL synchronous_commit = off",
+            scope,
+        )
+        .await
     }
 
     /// Begins a transaction and binds it to the scope, in one round trip.

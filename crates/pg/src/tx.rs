@@ -61,14 +61,6 @@ impl Tx {
         }
     }
 
-    /// The commit is not waited for on the disk: a crash of the database server may lose it, and nothing but it.
-    pub(crate) async fn commit_without_waiting(&mut self) -> Result<(), Error> {
-        sqlx::query!(r#"SELECT set_config('synchronous_commit', 'off', true) AS "setting""#)
-            .fetch_one(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
     /// The connection, for the store's statements.
     pub fn conn(&mut self) -> &mut PgConnection {
         &mut self.inner

@@ -8,6 +8,7 @@ use nonrecours_kernel::{
 };
 use nonrecours_pg::Error;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// Longest reference, in characters.
 pub const MAX_REFERENCE: usize = 100;
@@ -81,7 +82,7 @@ impl State for () {
 /// What one kind of record says.
 pub trait Content: PartialEq {
     /// Its id.
-    type Id: Copy + fmt::Debug + PartialEq;
+    type Id: Copy + fmt::Debug + PartialEq + Into<Uuid>;
     /// Its states.
     type State: State;
     /// Path of the state in a pushed record.
@@ -133,6 +134,35 @@ impl<C: Content> Record<C> {
     /// Resource name.
     pub fn name(&self) -> String {
         C::name(self.convention.operator, self.id)
+    }
+}
+
+/// Stored records that are about to change, column by column, in the order of their ids.
+pub struct Changed<'a> {
+    /// Their ids.
+    pub ids: Vec<Uuid>,
+    /// Their references.
+    pub references: Vec<&'a str>,
+    /// The revisions that they are to have: each the one after what is stored.
+    pub revisions: Vec<i64>,
+}
+
+impl<'a> Changed<'a> {
+    /// Those records.
+    pub fn of<C: Content>(records: &'a [Record<C>]) -> Self {
+        let mut rows: Vec<(Uuid, &Record<C>)> = records
+            .iter()
+            .map(|record| (record.id.into(), record))
+            .collect();
+        rows.sort_unstable_by_key(|(id, _)| *id);
+        Self {
+            ids: rows.iter().map(|(id, _)| *id).collect(),
+            references: rows
+                .iter()
+                .map(|(_, record)| record.reference.as_str())
+                .collect(),
+            revisions: rows.iter().map(|(_, record)| record.revision).collect(),
+        }
     }
 }
 

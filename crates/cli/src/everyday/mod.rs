@@ -11,6 +11,7 @@ pub mod notices;
 pub mod recoveries;
 pub mod reports;
 pub mod retention;
+pub mod subjects;
 pub mod years;
 
 use std::sync::Arc;

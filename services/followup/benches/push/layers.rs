@@ -198,7 +198,7 @@ async fn deep(
     let under = &stage.convention;
     let mut tx = db.begin(scope).await.unwrap();
     if depth == Depth::Stored {
-        beneficiary::store::insert(&mut tx, under, inserts)
+        beneficiary::store::write(&mut tx, under, inserts)
             .await
             .unwrap();
         return tx.commit().await.unwrap();
@@ -221,7 +221,7 @@ async fn deep(
     if depth >= Depth::Counted {
         figures.beneficiaries(&mut tx, &plan).await.unwrap();
     }
-    beneficiary::store::insert(&mut tx, under, &plan.inserts)
+    beneficiary::store::write(&mut tx, under, &plan.inserts)
         .await
         .unwrap();
     if depth >= Depth::Announced {

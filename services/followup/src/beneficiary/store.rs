@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::domain::{AgeBand, Beneficiary, ClosingReason, Journey, JourneyState, Publics};
 use crate::{
     codes::damaged,
-    record::{Record, Reference, damage, only_all},
+    record::{Changed, Record, Reference, damage, only_all},
 };
 
 /// One beneficiary.
@@ -65,7 +65,9 @@ pub async fn find(
         Row,
         "SELECT operator_id, beneficiary_id, convention_id, external_reference, publics, commune_code, age_band, state,
                 closing_reason, spotted_date, version, revision, create_time, update_time
-         FROM beneficiary WHERE operator_id = $1 AND external_reference = ANY($2)",
+         FROM UNNEST($2::text[]) AS sent (reference)
+         CROSS JOIN LATERAL (SELECT * FROM beneficiary
+                             WHERE operator_id = $1 AND external_reference = sent.reference LIMIT 1) AS stored",
         operator.uuid(),
         references as &[&str]
     )
@@ -74,9 +76,10 @@ pub async fn find(
     rows.into_iter().map(Record::try_from).collect()
 }
 
-/// Stores new records of one convention, given in the order of their references, so that two batches never wait for
-/// each other in a circle. Conflict when another transaction has just stored one of the references.
-pub async fn insert(
+/// Writes records of one convention, each at its revision: new ones, given in the order of their references, so that two
+/// batches never wait for each other in a circle, or locked ones. Conflict when another transaction has just stored one of
+/// the references.
+pub async fn write(
     tx: &mut Tx,
     convention: &ConventionName,
     records: &[Record<Beneficiary>],
@@ -91,17 +94,21 @@ pub async fn insert(
         .collect();
     let now = tx.now();
     let done = sqlx::query!(
-        "INSERT INTO beneficiary (operator_id, convention_id, beneficiary_id, external_reference, publics, commune_code,
+        "INSERT INTO beneficiary AS old (operator_id, convention_id, beneficiary_id, external_reference, publics, commune_code,
                                   age_band, state, closing_reason, spotted_date, version, revision, create_time,
                                   update_time)
          SELECT $1, $2, new.id, new.reference, string_to_array(new.publics, ','), new.commune, new.age_band, new.state,
-                new.closing_reason, new.spotted, new.version, 1, $3, $3
+                new.closing_reason, new.spotted, new.version, new.revision, $3, $3
          FROM UNNEST($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::date[],
-                     $12::bigint[])
+                     $12::bigint[], $13::bigint[])
               WITH ORDINALITY
-              AS new (id, reference, publics, commune, age_band, state, closing_reason, spotted, version, place)
+              AS new (id, reference, publics, commune, age_band, state, closing_reason, spotted, version, revision, place)
          ORDER BY new.place
-         ON CONFLICT (operator_id, external_reference) DO NOTHING",
+         ON CONFLICT (operator_id, external_reference) DO UPDATE
+         SET publics = excluded.publics, commune_code = excluded.commune_code, age_band = excluded.age_band,
+             state = excluded.state, closing_reason = excluded.closing_reason, spotted_date = excluded.spotted_date,
+             version = excluded.version, revision = excluded.revision, update_time = excluded.update_time
+         WHERE old.revision = excluded.revision - 1",
         convention.operator.uuid(),
         convention.convention.uuid(),
         now,
@@ -113,58 +120,32 @@ pub async fn insert(
         &columns.states as &[&str],
         &columns.closing_reasons as &[Option<&str>],
         &columns.spotted_dates,
-        &columns.versions
+        &columns.versions,
+        &columns.revisions
     )
     .execute(tx.conn())
     .await?;
     only_all(done.rows_affected(), records.len())
 }
 
-/// Changes stored records to their next revision. Conflict when another transaction has just changed one of them.
-pub async fn update(
-    tx: &mut Tx,
-    operator: OperatorId,
-    records: &[Record<Beneficiary>],
-) -> Result<(), Error> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let columns = Columns::of(records);
-    // In the order of the ids, so that two batches never wait for each other in a circle.
-    sqlx::query!(
-        "SELECT beneficiary_id FROM beneficiary WHERE operator_id = $1 AND beneficiary_id = ANY($2)
-         ORDER BY beneficiary_id FOR NO KEY UPDATE",
+/// Locks stored records that are about to change, in the order of their ids, so that two batches never wait for each
+/// other in a circle. Conflict when another transaction has just changed one of them.
+pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> Result<(), Error> {
+    let held = sqlx::query!(
+        "SELECT stored.beneficiary_id
+         FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (id, reference, revision)
+         CROSS JOIN LATERAL (SELECT beneficiary_id FROM beneficiary
+                             WHERE operator_id = $1 AND external_reference = new.reference
+                               AND beneficiary_id = new.id AND revision = new.revision - 1
+                             LIMIT 1 FOR NO KEY UPDATE) AS stored",
         operator.uuid(),
-        &columns.ids
+        &changed.ids,
+        &changed.references as &[&str],
+        &changed.revisions
     )
     .fetch_all(tx.conn())
     .await?;
-    let revisions: Vec<i64> = records.iter().map(|record| record.revision).collect();
-    let now = tx.now();
-    let done = sqlx::query!(
-        "UPDATE beneficiary AS old
-         SET publics = string_to_array(new.publics, ','), commune_code = new.commune, age_band = new.age_band,
-             state = new.state, closing_reason = new.closing_reason, spotted_date = new.spotted, version = new.version,
-             revision = new.revision, update_time = $2
-         FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[], $10::bigint[],
-                     $11::bigint[])
-              AS new (id, publics, commune, age_band, state, closing_reason, spotted, version, revision)
-         WHERE old.operator_id = $1 AND old.beneficiary_id = new.id AND old.revision = new.revision - 1",
-        operator.uuid(),
-        now,
-        &columns.ids,
-        &columns.publics,
-        &columns.communes as &[&str],
-        &columns.age_bands as &[Option<&str>],
-        &columns.states as &[&str],
-        &columns.closing_reasons as &[Option<&str>],
-        &columns.spotted_dates,
-        &columns.versions,
-        &revisions
-    )
-    .execute(tx.conn())
-    .await?;
-    only_all(done.rows_affected(), records.len())
+    only_all(held.len() as u64, changed.ids.len())
 }
 
 /// The records column by column.
@@ -178,6 +159,7 @@ struct Columns<'a> {
     closing_reasons: Vec<Option<&'static str>>,
     spotted_dates: Vec<Date>,
     versions: Vec<i64>,
+    revisions: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -200,6 +182,7 @@ impl<'a> Columns<'a> {
                 .collect(),
             spotted_dates: contents().map(|content| content.spotted_date).collect(),
             versions: records.iter().map(|record| record.version).collect(),
+            revisions: records.iter().map(|record| record.revision).collect(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::domain::{
 };
 use crate::{
     codes::damaged,
-    record::{Record, Reference, damage, only_all},
+    record::{Changed, Record, Reference, damage, only_all},
 };
 
 /// One entitlement.
@@ -71,7 +71,9 @@ pub async fn find(
         "SELECT operator_id, entitlement_id, convention_id, beneficiary_id, external_reference, right_code, state,
                 amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, start_date, support_mode,
                 non_take_up_reason, version, revision, create_time, update_time
-         FROM entitlement WHERE operator_id = $1 AND external_reference = ANY($2)",
+         FROM UNNEST($2::text[]) AS sent (reference)
+         CROSS JOIN LATERAL (SELECT * FROM entitlement
+                             WHERE operator_id = $1 AND external_reference = sent.reference LIMIT 1) AS stored",
         operator.uuid(),
         references as &[&str]
     )
@@ -80,9 +82,10 @@ pub async fn find(
     rows.into_iter().map(Record::try_from).collect()
 }
 
-/// Stores new records of one convention, given in the order of their references, so that two batches never wait for
-/// each other in a circle. Conflict when another transaction has just stored one of the references.
-pub async fn insert(
+/// Writes records of one convention, each at its revision: new ones, given in the order of their references, so that two
+/// batches never wait for each other in a circle, or locked ones. Conflict when another transaction has just stored one of
+/// the references.
+pub async fn write(
     tx: &mut Tx,
     convention: &ConventionName,
     records: &[Record<Entitlement>],
@@ -97,21 +100,28 @@ pub async fn insert(
         .collect();
     let now = tx.now();
     let done = sqlx::query!(
-        "INSERT INTO entitlement (operator_id, convention_id, entitlement_id, external_reference, beneficiary_id,
+        "INSERT INTO entitlement AS old (operator_id, convention_id, entitlement_id, external_reference, beneficiary_id,
                                   right_code, state, amount, amount_kind, amount_unit, filed_date, decided_date,
                                   renewal_date, start_date, support_mode, non_take_up_reason, version, revision,
                                   create_time, update_time)
          SELECT $1, $2, new.id, new.reference, new.beneficiary, new.right_code, new.state, new.amount, new.amount_kind,
                 new.amount_unit, new.filed, new.decided, new.renewal, new.start, new.support_mode, new.reason,
-                new.version, 1, $3, $3
+                new.version, new.revision, $3, $3
          FROM UNNEST($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::numeric[], $10::text[],
                      $11::text[], $12::date[], $13::date[], $14::date[], $15::date[], $16::text[], $17::text[],
-                     $18::bigint[])
+                     $18::bigint[], $19::bigint[])
               WITH ORDINALITY
               AS new (id, reference, beneficiary, right_code, state, amount, amount_kind, amount_unit, filed, decided,
-                      renewal, start, support_mode, reason, version, place)
+                      renewal, start, support_mode, reason, version, revision, place)
          ORDER BY new.place
-         ON CONFLICT (operator_id, external_reference) DO NOTHING",
+         ON CONFLICT (operator_id, external_reference) DO UPDATE
+         SET beneficiary_id = excluded.beneficiary_id, right_code = excluded.right_code, state = excluded.state,
+             amount = excluded.amount, amount_kind = excluded.amount_kind, amount_unit = excluded.amount_unit,
+             filed_date = excluded.filed_date, decided_date = excluded.decided_date,
+             renewal_date = excluded.renewal_date, start_date = excluded.start_date,
+             support_mode = excluded.support_mode, non_take_up_reason = excluded.non_take_up_reason,
+             version = excluded.version, revision = excluded.revision, update_time = excluded.update_time
+         WHERE old.revision = excluded.revision - 1",
         convention.operator.uuid(),
         convention.convention.uuid(),
         now,
@@ -129,68 +139,32 @@ pub async fn insert(
         &columns.start_dates as &[Option<Date>],
         &columns.support_modes as &[Option<&str>],
         &columns.reasons as &[Option<&str>],
-        &columns.versions
+        &columns.versions,
+        &columns.revisions
     )
     .execute(tx.conn())
     .await?;
     only_all(done.rows_affected(), records.len())
 }
 
-/// Changes stored records to their next revision. Conflict when another transaction has just changed one of them.
-pub async fn update(
-    tx: &mut Tx,
-    operator: OperatorId,
-    records: &[Record<Entitlement>],
-) -> Result<(), Error> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let columns = Columns::of(records);
-    // In the order of the ids, so that two batches never wait for each other in a circle.
-    sqlx::query!(
-        "SELECT entitlement_id FROM entitlement WHERE operator_id = $1 AND entitlement_id = ANY($2)
-         ORDER BY entitlement_id FOR NO KEY UPDATE",
+/// Locks stored records that are about to change, in the order of their ids, so that two batches never wait for each
+/// other in a circle. Conflict when another transaction has just changed one of them.
+pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> Result<(), Error> {
+    let held = sqlx::query!(
+        "SELECT stored.entitlement_id
+         FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (id, reference, revision)
+         CROSS JOIN LATERAL (SELECT entitlement_id FROM entitlement
+                             WHERE operator_id = $1 AND external_reference = new.reference
+                               AND entitlement_id = new.id AND revision = new.revision - 1
+                             LIMIT 1 FOR NO KEY UPDATE) AS stored",
         operator.uuid(),
-        &columns.ids
+        &changed.ids,
+        &changed.references as &[&str],
+        &changed.revisions
     )
     .fetch_all(tx.conn())
     .await?;
-    let revisions: Vec<i64> = records.iter().map(|record| record.revision).collect();
-    let now = tx.now();
-    let done = sqlx::query!(
-        "UPDATE entitlement AS old
-         SET beneficiary_id = new.beneficiary, right_code = new.right_code, state = new.state, amount = new.amount,
-             amount_kind = new.amount_kind, amount_unit = new.amount_unit, filed_date = new.filed,
-             decided_date = new.decided, renewal_date = new.renewal, start_date = new.start,
-             support_mode = new.support_mode, non_take_up_reason = new.reason, version = new.version,
-             revision = new.revision, update_time = $2
-         FROM UNNEST($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::numeric[], $8::text[], $9::text[],
-                     $10::date[], $11::date[], $12::date[], $13::date[], $14::text[], $15::text[], $16::bigint[],
-                     $17::bigint[])
-              AS new (id, beneficiary, right_code, state, amount, amount_kind, amount_unit, filed, decided, renewal,
-                      start, support_mode, reason, version, revision)
-         WHERE old.operator_id = $1 AND old.entitlement_id = new.id AND old.revision = new.revision - 1",
-        operator.uuid(),
-        now,
-        &columns.ids,
-        &columns.beneficiaries,
-        &columns.rights as &[&str],
-        &columns.states as &[&str],
-        &columns.amounts as &[Option<Decimal>],
-        &columns.amount_kinds as &[Option<&str>],
-        &columns.amount_units as &[Option<&str>],
-        &columns.filed_dates as &[Option<Date>],
-        &columns.decided_dates as &[Option<Date>],
-        &columns.renewal_dates as &[Option<Date>],
-        &columns.start_dates as &[Option<Date>],
-        &columns.support_modes as &[Option<&str>],
-        &columns.reasons as &[Option<&str>],
-        &columns.versions,
-        &revisions
-    )
-    .execute(tx.conn())
-    .await?;
-    only_all(done.rows_affected(), records.len())
+    only_all(held.len() as u64, changed.ids.len())
 }
 
 /// The records column by column.
@@ -209,6 +183,7 @@ struct Columns<'a> {
     support_modes: Vec<Option<&'static str>>,
     reasons: Vec<Option<&'a str>>,
     versions: Vec<i64>,
+    revisions: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -243,6 +218,7 @@ impl<'a> Columns<'a> {
                 .map(|claim| claim.non_take_up_reason.as_deref())
                 .collect(),
             versions: records.iter().map(|record| record.version).collect(),
+            revisions: records.iter().map(|record| record.revision).collect(),
         }
     }
 }

@@ -61,7 +61,10 @@ impl Keeper {
         if !changed.is_empty() {
             persons.extend(
                 sqlx::query_scalar!(
-                    "SELECT beneficiary_id FROM entitlement WHERE operator_id = $1 AND entitlement_id = ANY($2)",
+                    "SELECT stored.beneficiary_id
+                     FROM UNNEST($2::uuid[]) AS changed (id)
+                     CROSS JOIN LATERAL (SELECT beneficiary_id FROM entitlement
+                                         WHERE operator_id = $1 AND entitlement_id = changed.id LIMIT 1) AS stored",
                     self.operator.uuid(),
                     &changed
                 )
@@ -112,10 +115,14 @@ impl Keeper {
         if persons.is_empty() {
             return Ok(());
         }
+        // In the order of their ids, so that two batches never wait for each other in a circle.
         let persons: Vec<Uuid> = persons.into_iter().collect();
         sqlx::query!(
-            "SELECT beneficiary_id FROM beneficiary WHERE operator_id = $1 AND beneficiary_id = ANY($2)
-             ORDER BY beneficiary_id FOR NO KEY UPDATE",
+            "SELECT stored.beneficiary_id
+             FROM UNNEST($2::uuid[]) AS moved (id)
+             CROSS JOIN LATERAL (SELECT beneficiary_id FROM beneficiary
+                                 WHERE operator_id = $1 AND beneficiary_id = moved.id
+                                 LIMIT 1 FOR NO KEY UPDATE) AS stored",
             self.operator.uuid(),
             &persons
         )

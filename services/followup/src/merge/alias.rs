@@ -36,8 +36,11 @@ impl Aliases {
             .collect();
         let rows = sqlx::query!(
             r#"WITH RECURSIVE led (reference, person, merges) AS (
-                   SELECT external_reference, survivor_id, ARRAY[merge_id] FROM merged_beneficiary
-                   WHERE operator_id = $1 AND external_reference = ANY($2)
+                   SELECT sent.reference, merged.survivor_id, ARRAY[merged.merge_id]
+                   FROM UNNEST($2::text[]) AS sent (reference)
+                   CROSS JOIN LATERAL (SELECT survivor_id, merge_id FROM merged_beneficiary
+                                       WHERE operator_id = $1 AND external_reference = sent.reference
+                                       LIMIT 1) AS merged
                    UNION ALL
                    SELECT led.reference, next.survivor_id, led.merges || next.merge_id
                    FROM led JOIN merged_beneficiary AS next
@@ -46,8 +49,9 @@ impl Aliases {
                )
                SELECT led.reference AS "reference!", survivor.external_reference AS "survivor!",
                       led.merges AS "merges!"
-               FROM led JOIN beneficiary AS survivor
-                 ON survivor.operator_id = $1 AND survivor.beneficiary_id = led.person"#,
+               FROM led
+               CROSS JOIN LATERAL (SELECT external_reference FROM beneficiary
+                                   WHERE operator_id = $1 AND beneficiary_id = led.person LIMIT 1) AS survivor"#,
             operator.uuid(),
             &references as &[&str],
             MAX_MERGES

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::domain::Note;
 use crate::{
     error::Error as Failed,
-    record::{Record, Reference, only_all},
+    record::{Changed, Record, Reference, only_all},
     vault::{KeyRing, Label, SealError, seal::Wrapped, store as keys},
 };
 
@@ -65,7 +65,9 @@ pub async fn find(
         Row,
         "SELECT operator_id, note_id, convention_id, beneficiary_id, external_reference, written_date, version, revision,
                 create_time, update_time
-         FROM note WHERE operator_id = $1 AND external_reference = ANY($2)",
+         FROM UNNEST($2::text[]) AS sent (reference)
+         CROSS JOIN LATERAL (SELECT * FROM note
+                             WHERE operator_id = $1 AND external_reference = sent.reference LIMIT 1) AS stored",
         operator.uuid(),
         references as &[&str]
     )
@@ -74,9 +76,10 @@ pub async fn find(
     rows.into_iter().map(Record::try_from).collect()
 }
 
-/// Stores new records of one convention, given in the order of their references, so that two batches never wait for
-/// each other in a circle. Conflict when another transaction has just stored one of the references.
-pub async fn insert(
+/// Writes records of one convention, each at its revision: new ones, given in the order of their references, so that two
+/// batches never wait for each other in a circle, or locked ones. Conflict when another transaction has just stored one of
+/// the references.
+pub async fn write(
     tx: &mut Tx,
     convention: &ConventionName,
     records: &[Record<Note>],
@@ -91,13 +94,16 @@ pub async fn insert(
         .collect();
     let now = tx.now();
     let done = sqlx::query!(
-        "INSERT INTO note (operator_id, convention_id, note_id, external_reference, beneficiary_id, written_date, version,
+        "INSERT INTO note AS old (operator_id, convention_id, note_id, external_reference, beneficiary_id, written_date, version,
                            revision, create_time, update_time)
-         SELECT $1, $2, new.id, new.reference, new.beneficiary, new.day, new.version, 1, $3, $3
-         FROM UNNEST($4::uuid[], $5::text[], $6::uuid[], $7::date[], $8::bigint[])
-              WITH ORDINALITY AS new (id, reference, beneficiary, day, version, place)
+         SELECT $1, $2, new.id, new.reference, new.beneficiary, new.day, new.version, new.revision, $3, $3
+         FROM UNNEST($4::uuid[], $5::text[], $6::uuid[], $7::date[], $8::bigint[], $9::bigint[])
+              WITH ORDINALITY AS new (id, reference, beneficiary, day, version, revision, place)
          ORDER BY new.place
-         ON CONFLICT (operator_id, external_reference) DO NOTHING",
+         ON CONFLICT (operator_id, external_reference) DO UPDATE
+         SET beneficiary_id = excluded.beneficiary_id, written_date = excluded.written_date,
+             version = excluded.version, revision = excluded.revision, update_time = excluded.update_time
+         WHERE old.revision = excluded.revision - 1",
         convention.operator.uuid(),
         convention.convention.uuid(),
         now,
@@ -105,52 +111,32 @@ pub async fn insert(
         &references as &[&str],
         &columns.beneficiaries,
         &columns.days,
-        &columns.versions
+        &columns.versions,
+        &columns.revisions
     )
     .execute(tx.conn())
     .await?;
     only_all(done.rows_affected(), records.len())
 }
 
-/// Changes stored records to their next revision. Conflict when another transaction has just changed one of them.
-pub async fn update(
-    tx: &mut Tx,
-    operator: OperatorId,
-    records: &[Record<Note>],
-) -> Result<(), Error> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let columns = Columns::of(records);
-    // In the order of the ids, so that two batches never wait for each other in a circle.
-    sqlx::query!(
-        "SELECT note_id FROM note WHERE operator_id = $1 AND note_id = ANY($2)
-         ORDER BY note_id FOR NO KEY UPDATE",
+/// Locks stored records that are about to change, in the order of their ids, so that two batches never wait for each
+/// other in a circle. Conflict when another transaction has just changed one of them.
+pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> Result<(), Error> {
+    let held = sqlx::query!(
+        "SELECT stored.note_id
+         FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (id, reference, revision)
+         CROSS JOIN LATERAL (SELECT note_id FROM note
+                             WHERE operator_id = $1 AND external_reference = new.reference
+                               AND note_id = new.id AND revision = new.revision - 1
+                             LIMIT 1 FOR NO KEY UPDATE) AS stored",
         operator.uuid(),
-        &columns.ids
+        &changed.ids,
+        &changed.references as &[&str],
+        &changed.revisions
     )
     .fetch_all(tx.conn())
     .await?;
-    let revisions: Vec<i64> = records.iter().map(|record| record.revision).collect();
-    let now = tx.now();
-    let done = sqlx::query!(
-        "UPDATE note AS old
-         SET beneficiary_id = new.beneficiary, written_date = new.day, version = new.version, revision = new.revision,
-             update_time = $2
-         FROM UNNEST($3::uuid[], $4::uuid[], $5::date[], $6::bigint[], $7::bigint[])
-              AS new (id, beneficiary, day, version, revision)
-         WHERE old.operator_id = $1 AND old.note_id = new.id AND old.revision = new.revision - 1",
-        operator.uuid(),
-        now,
-        &columns.ids,
-        &columns.beneficiaries,
-        &columns.days,
-        &columns.versions,
-        &revisions
-    )
-    .execute(tx.conn())
-    .await?;
-    only_all(done.rows_affected(), records.len())
+    only_all(held.len() as u64, changed.ids.len())
 }
 
 /// What these notes say, those whose persons still have their key.
@@ -236,6 +222,7 @@ struct Columns {
     beneficiaries: Vec<Uuid>,
     days: Vec<Date>,
     versions: Vec<i64>,
+    revisions: Vec<i64>,
 }
 
 impl Columns {
@@ -248,6 +235,7 @@ impl Columns {
                 .collect(),
             days: contents().map(|content| content.written_date).collect(),
             versions: records.iter().map(|record| record.version).collect(),
+            revisions: records.iter().map(|record| record.revision).collect(),
         }
     }
 }

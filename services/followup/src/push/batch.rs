@@ -28,7 +28,7 @@ use crate::{
 
 /// How often a batch is tried when other batches of the operator are in its way; then the stream is refused
 /// CONCURRENT_UPDATE. Each time at least one of those others has been done.
-const MAX_ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 10;
 
 /// How a batch is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

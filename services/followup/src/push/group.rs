@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{error::Error, vault::Vault};
 
-/// Pushes of one caller under one convention that wait at most; more are refused.
-const MAX_WAITING: usize = 1000;
+/// Pushes of one caller under one convention that wait at most; more are refused. Half of what a process takes in hand at
+/// once (`MAX_IN_FLIGHT`): one caller does not keep the others out.
+const MAX_WAITING: usize = 256;
 /// Records taken together at most, as in a batch of a stream.
 const MAX_TOGETHER: usize = 1000;
 

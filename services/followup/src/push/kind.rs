@@ -13,12 +13,16 @@ use crate::{
     entitlement::{self, domain::Entitlement},
     indicator::rollup::Keeper,
     note::{self, domain::Note},
-    record::{Candidate, Content, Record, Reference},
+    record::{Candidate, Changed, Content, Record, Reference},
     session::{self, domain::Session},
     step::{self, domain::Step},
 };
 
 /// One kind of record in the database and on the feed.
+///
+/// Its statements reach each row by the index of its reference, whatever the planner believes of the table: `LATERAL` with
+/// a limit, and `ON CONFLICT`. A plan made while a table was small, and kept, would otherwise compare every record of the
+/// operator with every reference of the batch (ADR 0032).
 pub trait Kind: Content + Sized {
     /// The stored ones among these references of an operator.
     fn find(
@@ -34,17 +38,17 @@ pub trait Kind: Content + Sized {
         plan: &Plan<Self>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Stores new records, in the order of their references.
-    fn insert(
-        tx: &mut Tx,
-        convention: &ConventionName,
-        records: &[Record<Self>],
-    ) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// Changes stored records to their next revision.
-    fn update(
+    /// Locks stored records that are about to change.
+    fn lock(
         tx: &mut Tx,
         operator: OperatorId,
+        changed: &Changed<'_>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Writes new records, in the order of their references, or locked ones.
+    fn write(
+        tx: &mut Tx,
+        convention: &ConventionName,
         records: &[Record<Self>],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -72,20 +76,20 @@ macro_rules! kinds {
                 kinds!(@hold figures tx plan $($figures)?)
             }
 
-            async fn insert(
+            async fn lock(
+                tx: &mut Tx,
+                operator: OperatorId,
+                changed: &Changed<'_>,
+            ) -> Result<(), Error> {
+                $module::store::lock(tx, operator, changed).await
+            }
+
+            async fn write(
                 tx: &mut Tx,
                 convention: &ConventionName,
                 records: &[Record<Self>],
             ) -> Result<(), Error> {
-                $module::store::insert(tx, convention, records).await
-            }
-
-            async fn update(
-                tx: &mut Tx,
-                operator: OperatorId,
-                records: &[Record<Self>],
-            ) -> Result<(), Error> {
-                $module::store::update(tx, operator, records).await
+                $module::store::write(tx, convention, records).await
             }
 
             fn entry(record: &Record<Self>) -> Entry {
@@ -170,8 +174,12 @@ impl Writing<'_> {
         let now = self.tx.now();
         let mut plan = Plan::make(self.convention, now, self.ids, stored, candidates);
         K::hold(&mut self.figures, &mut self.tx, &plan).await?;
-        K::insert(&mut self.tx, self.convention, &plan.inserts).await?;
-        K::update(&mut self.tx, self.convention.operator, &plan.updates).await?;
+        K::write(&mut self.tx, self.convention, &plan.inserts).await?;
+        if !plan.updates.is_empty() {
+            let changed = Changed::of(&plan.updates);
+            K::lock(&mut self.tx, self.convention.operator, &changed).await?;
+            K::write(&mut self.tx, self.convention, &plan.updates).await?;
+        }
         let traces = self.traces;
         self.changes.extend(plan.written().map(|record| {
             let trace = traces.get(record.reference.as_str()).cloned();

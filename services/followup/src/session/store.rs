@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::domain::{Channel, Session};
 use crate::{
     codes::damaged,
-    record::{Record, Reference, damage, only_all},
+    record::{Changed, Record, Reference, damage, only_all},
 };
 
 /// One session.
@@ -59,7 +59,9 @@ pub async fn find(
         Row,
         "SELECT operator_id, session_id, convention_id, external_reference, venue, commune_code, held_date, channel,
                 persons_met, version, revision, create_time, update_time
-         FROM session WHERE operator_id = $1 AND external_reference = ANY($2)",
+         FROM UNNEST($2::text[]) AS sent (reference)
+         CROSS JOIN LATERAL (SELECT * FROM session
+                             WHERE operator_id = $1 AND external_reference = sent.reference LIMIT 1) AS stored",
         operator.uuid(),
         references as &[&str]
     )
@@ -68,9 +70,10 @@ pub async fn find(
     rows.into_iter().map(Record::try_from).collect()
 }
 
-/// Stores new records of one convention, given in the order of their references, so that two batches never wait for
-/// each other in a circle. Conflict when another transaction has just stored one of the references.
-pub async fn insert(
+/// Writes records of one convention, each at its revision: new ones, given in the order of their references, so that two
+/// batches never wait for each other in a circle, or locked ones. Conflict when another transaction has just stored one of
+/// the references.
+pub async fn write(
     tx: &mut Tx,
     convention: &ConventionName,
     records: &[Record<Session>],
@@ -85,15 +88,19 @@ pub async fn insert(
         .collect();
     let now = tx.now();
     let done = sqlx::query!(
-        "INSERT INTO session (operator_id, convention_id, session_id, external_reference, venue, commune_code, held_date,
+        "INSERT INTO session AS old (operator_id, convention_id, session_id, external_reference, venue, commune_code, held_date,
                               channel, persons_met, version, revision, create_time, update_time)
          SELECT $1, $2, new.id, new.reference, new.venue, new.commune, new.held, new.channel, new.persons, new.version,
-                1, $3, $3
+                new.revision, $3, $3
          FROM UNNEST($4::uuid[], $5::text[], $6::text[], $7::text[], $8::date[], $9::text[], $10::integer[],
-                     $11::bigint[])
-              WITH ORDINALITY AS new (id, reference, venue, commune, held, channel, persons, version, place)
+                     $11::bigint[], $12::bigint[])
+              WITH ORDINALITY AS new (id, reference, venue, commune, held, channel, persons, version, revision, place)
          ORDER BY new.place
-         ON CONFLICT (operator_id, external_reference) DO NOTHING",
+         ON CONFLICT (operator_id, external_reference) DO UPDATE
+         SET venue = excluded.venue, commune_code = excluded.commune_code, held_date = excluded.held_date,
+             channel = excluded.channel, persons_met = excluded.persons_met, version = excluded.version,
+             revision = excluded.revision, update_time = excluded.update_time
+         WHERE old.revision = excluded.revision - 1",
         convention.operator.uuid(),
         convention.convention.uuid(),
         now,
@@ -104,56 +111,32 @@ pub async fn insert(
         &columns.held_dates,
         &columns.channels as &[&str],
         &columns.persons_met,
-        &columns.versions
+        &columns.versions,
+        &columns.revisions
     )
     .execute(tx.conn())
     .await?;
     only_all(done.rows_affected(), records.len())
 }
 
-/// Changes stored records to their next revision. Conflict when another transaction has just changed one of them.
-pub async fn update(
-    tx: &mut Tx,
-    operator: OperatorId,
-    records: &[Record<Session>],
-) -> Result<(), Error> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let columns = Columns::of(records);
-    // In the order of the ids, so that two batches never wait for each other in a circle.
-    sqlx::query!(
-        "SELECT session_id FROM session WHERE operator_id = $1 AND session_id = ANY($2)
-         ORDER BY session_id FOR NO KEY UPDATE",
+/// Locks stored records that are about to change, in the order of their ids, so that two batches never wait for each
+/// other in a circle. Conflict when another transaction has just changed one of them.
+pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> Result<(), Error> {
+    let held = sqlx::query!(
+        "SELECT stored.session_id
+         FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (id, reference, revision)
+         CROSS JOIN LATERAL (SELECT session_id FROM session
+                             WHERE operator_id = $1 AND external_reference = new.reference
+                               AND session_id = new.id AND revision = new.revision - 1
+                             LIMIT 1 FOR NO KEY UPDATE) AS stored",
         operator.uuid(),
-        &columns.ids
+        &changed.ids,
+        &changed.references as &[&str],
+        &changed.revisions
     )
     .fetch_all(tx.conn())
     .await?;
-    let revisions: Vec<i64> = records.iter().map(|record| record.revision).collect();
-    let now = tx.now();
-    let done = sqlx::query!(
-        "UPDATE session AS old
-         SET venue = new.venue, commune_code = new.commune, held_date = new.held, channel = new.channel,
-             persons_met = new.persons, version = new.version, revision = new.revision, update_time = $2
-         FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::date[], $7::text[], $8::integer[], $9::bigint[],
-                     $10::bigint[])
-              AS new (id, venue, commune, held, channel, persons, version, revision)
-         WHERE old.operator_id = $1 AND old.session_id = new.id AND old.revision = new.revision - 1",
-        operator.uuid(),
-        now,
-        &columns.ids,
-        &columns.venues as &[&str],
-        &columns.communes as &[&str],
-        &columns.held_dates,
-        &columns.channels as &[&str],
-        &columns.persons_met,
-        &columns.versions,
-        &revisions
-    )
-    .execute(tx.conn())
-    .await?;
-    only_all(done.rows_affected(), records.len())
+    only_all(held.len() as u64, changed.ids.len())
 }
 
 /// The records column by column.
@@ -165,6 +148,7 @@ struct Columns<'a> {
     channels: Vec<&'static str>,
     persons_met: Vec<i32>,
     versions: Vec<i64>,
+    revisions: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -178,6 +162,7 @@ impl<'a> Columns<'a> {
             channels: contents().map(|content| content.channel.code()).collect(),
             persons_met: contents().map(|content| content.persons_met).collect(),
             versions: records.iter().map(|record| record.version).collect(),
+            revisions: records.iter().map(|record| record.revision).collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::domain::{Act, Step};
 use crate::{
     codes::damaged,
     entitlement::domain::SupportMode,
-    record::{Record, Reference, only_all},
+    record::{Changed, Record, Reference, only_all},
     session::domain::Channel,
 };
 
@@ -64,7 +64,9 @@ pub async fn find(
         Row,
         "SELECT operator_id, step_id, convention_id, beneficiary_id, entitlement_id, external_reference, step_date, mode,
                 channel, partner, renewal, minutes, version, revision, create_time, update_time
-         FROM step WHERE operator_id = $1 AND external_reference = ANY($2)",
+         FROM UNNEST($2::text[]) AS sent (reference)
+         CROSS JOIN LATERAL (SELECT * FROM step
+                             WHERE operator_id = $1 AND external_reference = sent.reference LIMIT 1) AS stored",
         operator.uuid(),
         references as &[&str]
     )
@@ -73,9 +75,10 @@ pub async fn find(
     rows.into_iter().map(Record::try_from).collect()
 }
 
-/// Stores new records of one convention, given in the order of their references, so that two batches never wait for
-/// each other in a circle. Conflict when another transaction has just stored one of the references.
-pub async fn insert(
+/// Writes records of one convention, each at its revision: new ones, given in the order of their references, so that two
+/// batches never wait for each other in a circle, or locked ones. Conflict when another transaction has just stored one of
+/// the references.
+pub async fn write(
     tx: &mut Tx,
     convention: &ConventionName,
     records: &[Record<Step>],
@@ -90,17 +93,22 @@ pub async fn insert(
         .collect();
     let now = tx.now();
     let done = sqlx::query!(
-        "INSERT INTO step (operator_id, convention_id, step_id, external_reference, beneficiary_id, entitlement_id,
+        "INSERT INTO step AS old (operator_id, convention_id, step_id, external_reference, beneficiary_id, entitlement_id,
                            step_date, mode, channel, partner, renewal, minutes, version, revision, create_time,
                            update_time)
          SELECT $1, $2, new.id, new.reference, new.beneficiary, new.entitlement, new.day, new.mode, new.channel,
-                new.partner, new.renewal, new.minutes, new.version, 1, $3, $3
+                new.partner, new.renewal, new.minutes, new.version, new.revision, $3, $3
          FROM UNNEST($4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::date[], $9::text[], $10::text[], $11::text[],
-                     $12::boolean[], $13::integer[], $14::bigint[])
+                     $12::boolean[], $13::integer[], $14::bigint[], $15::bigint[])
               WITH ORDINALITY AS new (id, reference, beneficiary, entitlement, day, mode, channel, partner, renewal,
-                                      minutes, version, place)
+                                      minutes, version, revision, place)
          ORDER BY new.place
-         ON CONFLICT (operator_id, external_reference) DO NOTHING",
+         ON CONFLICT (operator_id, external_reference) DO UPDATE
+         SET beneficiary_id = excluded.beneficiary_id, entitlement_id = excluded.entitlement_id,
+             step_date = excluded.step_date, mode = excluded.mode, channel = excluded.channel,
+             partner = excluded.partner, renewal = excluded.renewal, minutes = excluded.minutes,
+             version = excluded.version, revision = excluded.revision, update_time = excluded.update_time
+         WHERE old.revision = excluded.revision - 1",
         convention.operator.uuid(),
         convention.convention.uuid(),
         now,
@@ -114,60 +122,32 @@ pub async fn insert(
         &columns.partners as &[Option<&str>],
         &columns.renewals,
         &columns.minutes,
-        &columns.versions
+        &columns.versions,
+        &columns.revisions
     )
     .execute(tx.conn())
     .await?;
     only_all(done.rows_affected(), records.len())
 }
 
-/// Changes stored records to their next revision. Conflict when another transaction has just changed one of them.
-pub async fn update(
-    tx: &mut Tx,
-    operator: OperatorId,
-    records: &[Record<Step>],
-) -> Result<(), Error> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let columns = Columns::of(records);
-    // In the order of the ids, so that two batches never wait for each other in a circle.
-    sqlx::query!(
-        "SELECT step_id FROM step WHERE operator_id = $1 AND step_id = ANY($2)
-         ORDER BY step_id FOR NO KEY UPDATE",
+/// Locks stored records that are about to change, in the order of their ids, so that two batches never wait for each
+/// other in a circle. Conflict when another transaction has just changed one of them.
+pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> Result<(), Error> {
+    let held = sqlx::query!(
+        "SELECT stored.step_id
+         FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (id, reference, revision)
+         CROSS JOIN LATERAL (SELECT step_id FROM step
+                             WHERE operator_id = $1 AND external_reference = new.reference
+                               AND step_id = new.id AND revision = new.revision - 1
+                             LIMIT 1 FOR NO KEY UPDATE) AS stored",
         operator.uuid(),
-        &columns.ids
+        &changed.ids,
+        &changed.references as &[&str],
+        &changed.revisions
     )
     .fetch_all(tx.conn())
     .await?;
-    let revisions: Vec<i64> = records.iter().map(|record| record.revision).collect();
-    let now = tx.now();
-    let done = sqlx::query!(
-        "UPDATE step AS old
-         SET beneficiary_id = new.beneficiary, entitlement_id = new.entitlement, step_date = new.day, mode = new.mode,
-             channel = new.channel, partner = new.partner, renewal = new.renewal, minutes = new.minutes,
-             version = new.version, revision = new.revision, update_time = $2
-         FROM UNNEST($3::uuid[], $4::uuid[], $5::uuid[], $6::date[], $7::text[], $8::text[], $9::text[], $10::boolean[],
-                     $11::integer[], $12::bigint[], $13::bigint[])
-              AS new (id, beneficiary, entitlement, day, mode, channel, partner, renewal, minutes, version, revision)
-         WHERE old.operator_id = $1 AND old.step_id = new.id AND old.revision = new.revision - 1",
-        operator.uuid(),
-        now,
-        &columns.ids,
-        &columns.beneficiaries,
-        &columns.entitlements as &[Option<Uuid>],
-        &columns.days,
-        &columns.modes as &[&str],
-        &columns.channels as &[&str],
-        &columns.partners as &[Option<&str>],
-        &columns.renewals,
-        &columns.minutes,
-        &columns.versions,
-        &revisions
-    )
-    .execute(tx.conn())
-    .await?;
-    only_all(done.rows_affected(), records.len())
+    only_all(held.len() as u64, changed.ids.len())
 }
 
 /// The records column by column.
@@ -182,6 +162,7 @@ struct Columns<'a> {
     renewals: Vec<bool>,
     minutes: Vec<i32>,
     versions: Vec<i64>,
+    revisions: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -203,6 +184,7 @@ impl<'a> Columns<'a> {
             renewals: acts().map(|act| act.renewal).collect(),
             minutes: acts().map(|act| act.minutes).collect(),
             versions: records.iter().map(|record| record.version).collect(),
+            revisions: records.iter().map(|record| record.revision).collect(),
         }
     }
 }

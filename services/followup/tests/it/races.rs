@@ -145,7 +145,7 @@ async fn a_record_stored_meanwhile_is_not_overwritten_against_the_rules() {
     let suite = Suite::start().await;
     // Another batch has stored the reference, and has not committed yet.
     let mut tx = suite.db.begin(&scope(&suite)).await.unwrap();
-    beneficiary::store::insert(&mut tx, &suite.convention, &[closed(&suite, "B1")])
+    beneficiary::store::write(&mut tx, &suite.convention, &[closed(&suite, "B1")])
         .await
         .unwrap();
     let push = suite.push(vec![person_with("B1", |person| {
@@ -179,7 +179,7 @@ async fn a_record_changed_meanwhile_is_not_overwritten_against_the_rules() {
         revision: 2,
         ..closed(&suite, "B1")
     };
-    beneficiary::store::update(&mut tx, suite.convention.operator, &[changed])
+    beneficiary::store::write(&mut tx, &suite.convention, &[changed])
         .await
         .unwrap();
     let push = suite.push(vec![person_with("B1", |person| {

@@ -1,6 +1,6 @@
 //! Unary pushes that come at the same time, and are stored together.
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use nonrecours_contracts::followup::{
     PushRecordsOnceRequest, PushRecordsResponse, PushUnit, Record, RecordOutcome,
     push_service_client::PushServiceClient,
@@ -154,4 +154,54 @@ async fn a_push_that_stands_or_falls_together_is_taken_alone() {
     let answer = client.push_records_once(request("B1")).await.unwrap();
     assert_eq!(answer.into_inner().held_back, 1);
     assert_eq!(suite.changes().await, []);
+}
+
+/// Pushes of one caller sent at once, over as many connections as they need.
+const AT_ONCE: usize = 400;
+/// Pushes on one connection: fewer than the streams it may have.
+const ON_ONE_CONNECTION: usize = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_caller_may_have_waiting_is_bounded() {
+    let suite = Suite::start().await;
+    let mut held = suite.db.begin(&Scope::of_service("test")).await.unwrap();
+    sqlx::query("SELECT 1 FROM convention FOR UPDATE")
+        .execute(held.conn())
+        .await
+        .unwrap();
+    let clients: Vec<_> = (0..AT_ONCE.div_ceil(ON_ONE_CONNECTION))
+        .map(|_| PushServiceClient::new(suite.agent()))
+        .collect();
+    let push = |number: usize| {
+        let mut client = clients[number / ON_ONE_CONNECTION].clone();
+        let request = PushRecordsOnceRequest {
+            convention: suite.convention.to_string(),
+            records: vec![person(&format!("B{number}"))],
+            ..PushRecordsOnceRequest::default()
+        };
+        async move { (number, client.push_records_once(request).await) }
+    };
+    let mut sent: FuturesUnordered<_> = (0..AT_ONCE).map(push).collect();
+    // While nothing can be stored, whoever is answered is refused.
+    let mut refused = Vec::new();
+    let (number, answer) = sent.next().await.unwrap();
+    assert_eq!(refusal(&answer.unwrap_err()).1, "OVERLOADED");
+    refused.push(number);
+    held.commit().await.unwrap();
+    let mut stored = 0;
+    while let Some((number, answer)) = sent.next().await {
+        match answer {
+            Ok(answer) => stored += answer.into_inner().stored,
+            Err(status) => {
+                assert_eq!(status.code(), Code::ResourceExhausted);
+                refused.push(number);
+            }
+        }
+    }
+    assert_eq!(usize::try_from(stored).unwrap() + refused.len(), AT_ONCE);
+    // Nothing of the refused ones is there; sent again, they are stored.
+    for number in refused {
+        assert_eq!(push(number).await.1.unwrap().into_inner().stored, 1);
+    }
+    assert_eq!(suite.changes().await.len(), AT_ONCE);
 }
