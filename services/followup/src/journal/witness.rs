@@ -1,6 +1,6 @@
 //! What a transaction touches, as entries: one an operator whose records it met.
 
-use std::{collections::HashSet, future::Future, pin::Pin};
+use std::{borrow::Cow, collections::HashSet, future::Future, pin::Pin};
 
 use nonrecours_pg::{Error, Touched, Tx};
 use sha2::{Digest as _, Sha256};
@@ -60,7 +60,7 @@ impl Met {
         self.hash.clone().finalize().to_vec()
     }
 
-    fn add(&mut self, name: &str, collection: String, id: Uuid) {
+    fn add(&mut self, name: &str, collection: &str, id: Uuid) {
         self.hash.update(name.as_bytes());
         self.hash.update(b"\n");
         if self.count < MAX_RECORDS {
@@ -70,7 +70,7 @@ impl Met {
                 .find(|(known, _)| *known == collection);
             match known {
                 Some((_, ids)) => ids.push(id),
-                None => self.collections.push((collection, vec![id])),
+                None => self.collections.push((collection.to_owned(), vec![id])),
             }
         }
         self.count += 1;
@@ -94,7 +94,7 @@ fn by_operator(names: &[String]) -> Vec<Met> {
             met.len() - 1
         });
         if let Some(of) = met.get_mut(place) {
-            of.add(name, collection, id);
+            of.add(name, &collection, id);
         }
     }
     met
@@ -102,7 +102,7 @@ fn by_operator(names: &[String]) -> Vec<Met> {
 
 /// Operator, collection and id in the name of a record about a person: `operators/{operator}/{collection}/{id}`, and
 /// perhaps a part of it.
-fn parts(name: &str) -> Option<(Uuid, String, Uuid)> {
+fn parts(name: &str) -> Option<(Uuid, Cow<'_, str>, Uuid)> {
     let mut segments = name.split('/');
     (segments.next()? == "operators").then_some(())?;
     let operator = segments.next()?.parse().ok()?;
@@ -112,8 +112,8 @@ fn parts(name: &str) -> Option<(Uuid, String, Uuid)> {
     }
     let id = segments.next()?.parse().ok()?;
     let collection = match segments.next() {
-        Some(part) => format!("{collection}/{part}"),
-        None => collection.to_owned(),
+        Some(part) => Cow::Owned(format!("{collection}/{part}")),
+        None => Cow::Borrowed(collection),
     };
     Some((operator, collection, id))
 }

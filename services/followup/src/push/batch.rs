@@ -1,6 +1,8 @@
 //! One batch: one transaction, done whole or not at all.
 
-use nonrecours_contracts::followup::{PushRecordsResponse, Record as WireRecord, RecordOutcome};
+use nonrecours_contracts::followup::{
+    PushRecordsResponse, Record as WireRecord, RecordOutcome, RecordResult,
+};
 use nonrecours_kernel::{ConventionName, IdSource, Scope, paris_date};
 use nonrecours_pg::{self as pg, Db, Tx};
 use nonrecours_rpc::Failure;
@@ -84,7 +86,8 @@ impl Job<'_> {
         }
         let (tx, answer) = self.write(tx, turn).await?;
         let tx = match (tx, self.mark) {
-            (Some(tx), _) => tx,
+            // What it stores it has noted already, record by record.
+            (Some(tx), _) => return Ok(tx.tell(names_of_others(&answer), answer).await?),
             // Nothing is stored; that the batch was answered is.
             (None, Some(mark)) => {
                 let mut tx = self.db.begin(self.scope).await?;
@@ -256,10 +259,22 @@ impl Job<'_> {
 
 /// The names of the records that an answer tells of.
 fn names(answer: &PushRecordsResponse) -> Vec<String> {
-    let named = answer
-        .results
-        .iter()
-        .filter(|result| !result.name.is_empty());
+    named(answer.results.iter())
+}
+
+/// The names of those that it did not store.
+fn names_of_others(answer: &PushRecordsResponse) -> Vec<String> {
+    let stored = RecordOutcome::Stored;
+    named(
+        answer
+            .results
+            .iter()
+            .filter(|result| result.outcome() != stored),
+    )
+}
+
+fn named<'a>(results: impl Iterator<Item = &'a RecordResult>) -> Vec<String> {
+    let named = results.filter(|result| !result.name.is_empty());
     named.map(|result| result.name.clone()).collect()
 }
 

@@ -245,7 +245,7 @@ async fn a_batch_overtaken_again_and_again_is_refused_and_may_be_sent_again() {
         .fetch_one(&suite.owner)
         .await
         .unwrap();
-    assert_eq!(attempts, 5);
+    assert_eq!(attempts, 10);
 
     sqlx::query("DROP TRIGGER overtaken ON beneficiary")
         .execute(&suite.owner)
