@@ -15,7 +15,7 @@ use nonrecours_cli::{
         reports::{self, Reports},
         retention,
     },
-    journey::{Cast, Journey, Step},
+    journey::{Cast, Facts, Journey, Step},
     state::State,
     suite::{Databases, Suite, SuiteOptions},
     up,
@@ -24,6 +24,12 @@ use nonrecours_kernel::{Clock, ConventionName, SystemClock};
 
 /// A suite of today with the convention of Dainville in force, and what the commands know of it.
 pub(crate) async fn running() -> (Suite, Cast, State) {
+    let (suite, cast, state, _) = played(Step::OpenPlan).await;
+    (suite, cast, state)
+}
+
+/// The same up to a step of the journey, and what was made.
+pub(crate) async fn played(last: Step) -> (Suite, Cast, State, Facts) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let suite = Suite::start(SuiteOptions {
         databases: Databases::Private,
@@ -43,14 +49,14 @@ pub(crate) async fn running() -> (Suite, Cast, State) {
     let mut journey = Journey::new(cast.clone(), None).unwrap();
     for step in Step::ALL {
         journey.play(step).await.unwrap();
-        if step == Step::OpenPlan {
+        if step == last {
             break;
         }
     }
     let convention = journey.facts.convention.clone();
     let name: ConventionName = convention.parse().unwrap();
     let state = up::describe(&suite, name.operator, &convention).unwrap();
-    (suite, cast, state)
+    (suite, cast, state, journey.facts)
 }
 
 fn file(lines: &str) -> tempfile::NamedTempFile {
@@ -60,7 +66,7 @@ fn file(lines: &str) -> tempfile::NamedTempFile {
 }
 
 /// The first name of a resource of this kind in what was printed.
-fn named(text: &str, kind: &str) -> String {
+pub(crate) fn named(text: &str, kind: &str) -> String {
     let mut words = text.split(|letter: char| letter.is_whitespace() || letter == '│');
     words
         .find(|word| word.contains(&format!("/{kind}/")))
@@ -305,15 +311,24 @@ where
     F: Future<Output = Result<String, E>>,
     E: std::fmt::Debug + ToString,
 {
+    once("(NOT_FOUND)", ask).await
+}
+
+/// Asks until the answer is another than a refusal with this in it.
+pub(crate) async fn once<F, E>(refusal: &str, ask: impl Fn() -> F) -> String
+where
+    F: Future<Output = Result<String, E>>,
+    E: std::fmt::Debug + ToString,
+{
     for _ in 0..KNOWN_ATTEMPTS {
         match ask().await {
-            Err(refused) if refused.to_string().contains("(NOT_FOUND)") => {
+            Err(refused) if refused.to_string().contains(refusal) => {
                 tokio::time::sleep(KNOWN_PAUSE).await;
             }
             answered => return answered.unwrap(),
         }
     }
-    panic!("the files do not come");
+    panic!("it stays {refusal}");
 }
 
 /// How often it is looked whether a file is known, and how long between.
