@@ -10,7 +10,7 @@ use crate::contract::{
 };
 
 /// Rpcs that answer with something else than a resource.
-const NO_RESOURCE: [(&str, &str); 15] = [
+const NO_RESOURCE: [(&str, &str); 18] = [
     (
         "nonrecours.followup.v1.PushService.GetPushProgress",
         "how far a stream has come, whose id is the client's own",
@@ -66,6 +66,18 @@ const NO_RESOURCE: [(&str, &str); 15] = [
     (
         "nonrecours.followup.v1.RetentionService.ApplyRetention",
         "how many it erased: each erasure is a resource of its own",
+    ),
+    (
+        "nonrecours.payments.v1.StateReceivableService.VerifyStateReceivables",
+        "a page of calculations: nothing of them is stored, so they have no name",
+    ),
+    (
+        "nonrecours.payments.v1.LedgerExportService.ExportLedger",
+        "a file drawn from what is stored, which has no name of its own",
+    ),
+    (
+        "nonrecours.payments.v1.CashPositionService.GetCashPosition",
+        "a calculation: nothing of it is stored, so it has no name",
     ),
     (
         "nonrecours.payments.v1.LedgerService.VerifyLedger",

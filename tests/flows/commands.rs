@@ -16,7 +16,7 @@ use nonrecours_cli::{
         retention,
         subjects::{self, Basis, Identified, Right, Subjects},
     },
-    journey::{Cast, Journey, Step},
+    journey::{Cast, Facts, Journey, Step},
     state::State,
     suite::{Databases, Suite, SuiteOptions},
     up,
@@ -25,6 +25,12 @@ use nonrecours_kernel::{Clock, ConventionName, SystemClock};
 
 /// A suite of today with the convention of Dainville in force, and what the commands know of it.
 pub(crate) async fn running() -> (Suite, Cast, State) {
+    let (suite, cast, state, _) = played(Step::OpenPlan).await;
+    (suite, cast, state)
+}
+
+/// The same up to a step of the journey, and what was made.
+pub(crate) async fn played(last: Step) -> (Suite, Cast, State, Facts) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let suite = Suite::start(SuiteOptions {
         databases: Databases::Private,
@@ -44,14 +50,14 @@ pub(crate) async fn running() -> (Suite, Cast, State) {
     let mut journey = Journey::new(cast.clone(), None).unwrap();
     for step in Step::ALL {
         journey.play(step).await.unwrap();
-        if step == Step::OpenPlan {
+        if step == last {
             break;
         }
     }
     let convention = journey.facts.convention.clone();
     let name: ConventionName = convention.parse().unwrap();
     let state = up::describe(&suite, name.operator, &convention).unwrap();
-    (suite, cast, state)
+    (suite, cast, state, journey.facts)
 }
 
 fn file(lines: &str) -> tempfile::NamedTempFile {
@@ -61,7 +67,7 @@ fn file(lines: &str) -> tempfile::NamedTempFile {
 }
 
 /// The first name of a resource of this kind in what was printed.
-fn named(text: &str, kind: &str) -> String {
+pub(crate) fn named(text: &str, kind: &str) -> String {
     let mut words = text.split(|letter: char| letter.is_whitespace() || letter == '│');
     words
         .find(|word| word.contains(&format!("/{kind}/")))
@@ -307,19 +313,28 @@ where
     F: Future<Output = Result<String, E>>,
     E: std::fmt::Debug + ToString,
 {
+    once(&["(NOT_FOUND)"], ask).await
+}
+
+/// Asks until the answer is another than a refusal with one of these in it.
+pub(crate) async fn once<F, E>(refusals: &[&str], ask: impl Fn() -> F) -> String
+where
+    F: Future<Output = Result<String, E>>,
+    E: std::fmt::Debug + ToString,
+{
     for _ in 0..KNOWN_ATTEMPTS {
         match ask().await {
             Err(refused)
-                if ["(NOT_FOUND)", "(CONVENTION_NOT_IN_FORCE)"]
+                if refusals
                     .iter()
-                    .any(|early| refused.to_string().contains(early)) =>
+                    .any(|refusal| refused.to_string().contains(refusal)) =>
             {
                 tokio::time::sleep(KNOWN_PAUSE).await;
             }
             answered => return answered.unwrap(),
         }
     }
-    panic!("it does not become known");
+    panic!("it stays {refusals:?}");
 }
 
 /// How often it is looked whether a file or a convention is known, and how long between.
@@ -440,7 +455,8 @@ async fn asks_of_their_data(cast: &Cast, state: &State, convention: &str) {
         }],
         ..PushRecordsOnceRequest::default()
     };
-    let pushed = once_known(|| async {
+    let early = ["(NOT_FOUND)", "(CONVENTION_NOT_IN_FORCE)"];
+    let pushed = once(&early, || async {
         let mut software = cast.software(operator).unwrap().push();
         let answer = software.push_records_once(push.clone()).await;
         let answer = answer.map_err(nonrecours_cli::ask::in_french);

@@ -15,6 +15,7 @@ mod files;
 mod imports;
 mod journey;
 mod killed;
+mod money_commands;
 mod processes;
 mod programs;
 mod scan;

@@ -48,8 +48,10 @@ use nonrecours_contracts::{
     payments::{
         bank_account_service_client::BankAccountServiceClient,
         budget_year_service_client::BudgetYearServiceClient,
+        cash_position_service_client::CashPositionServiceClient,
         explanation_service_client::ExplanationServiceClient,
         instalment_service_client::InstalmentServiceClient,
+        ledger_export_service_client::LedgerExportServiceClient,
         ledger_service_client::LedgerServiceClient,
         payment_difference_service_client::PaymentDifferenceServiceClient,
         payment_plan_service_client::PaymentPlanServiceClient,
@@ -57,6 +59,7 @@ use nonrecours_contracts::{
         recovery_service_client::RecoveryServiceClient,
         return_file_service_client::ReturnFileServiceClient,
         slip_service_client::SlipServiceClient,
+        state_receivable_service_client::StateReceivableServiceClient,
     },
 };
 use nonrecours_rpc::{
@@ -171,6 +174,9 @@ clients! {
     payment_differences: PaymentDifferenceServiceClient on payments;
     recoveries: RecoveryServiceClient on payments;
     budget_years: BudgetYearServiceClient on payments;
+    state_receivables: StateReceivableServiceClient on payments;
+    ledger_exports: LedgerExportServiceClient on payments;
+    cash_positions: CashPositionServiceClient on payments;
     payments_feed: ChangeFeedServiceClient on payments;
 }
 

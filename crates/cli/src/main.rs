@@ -9,7 +9,9 @@ use nonrecours_cli::{
     demo, doctor, documents,
     everyday::{
         accounts::{self, Accounts},
+        books,
         budgets::{self, Budgets},
+        cash::{self, Cash},
         commitments::{self, Commitments},
         controls::{self, Controls},
         funds::{self, Funds},
@@ -108,6 +110,9 @@ enum Command {
     /// Claim back what was paid and not due, and follow the claim (titres de recette).
     #[command(subcommand)]
     Recoveries(Recoveries),
+    /// See the cash position of a programme; record what the State pays.
+    #[command(subcommand)]
+    Cash(Cash),
     /// See what of a budget year must be ordered by 31 January, and close it.
     #[command(subcommand)]
     BudgetYear(Years),
@@ -154,6 +159,20 @@ enum Command {
         /// `operators/{operator}`, a convention of it, or `operators/-` for all.
         #[arg(default_value = "operators/-")]
         parent: String,
+    },
+    /// Write the books of a programme as CSV, in the columns of the fichier des écritures comptables.
+    ExportLedger {
+        /// `programmes/{programme}`.
+        programme: String,
+        /// First day of booking, e.g. 2026-01-01.
+        #[arg(long)]
+        from: String,
+        /// Last day of booking.
+        #[arg(long)]
+        until: String,
+        /// File to write.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Put ordered instalments into a numbered slip and write its file, for the accountant (PES V2) or the bank (SEPA).
     MakeSlip {
@@ -381,6 +400,10 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             );
             Ok(())
         }
+        Command::Cash(command) => {
+            println!("{}", cash::run(&State::read(&cli.state)?, command).await?);
+            Ok(())
+        }
         Command::BudgetYear(command) => {
             println!("{}", years::run(&State::read(&cli.state)?, command).await?);
             Ok(())
@@ -399,6 +422,16 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::Verify { parent } => {
             return payments::verify(&State::read(&cli.state)?, &parent).await;
+        }
+        Command::ExportLedger {
+            programme,
+            from,
+            until,
+            out,
+        } => {
+            let (state, days) = (State::read(&cli.state)?, (from.as_str(), until.as_str()));
+            println!("{}", books::export(&state, &programme, days, &out).await?);
+            Ok(())
         }
         Command::MakeSlip {
             programme,

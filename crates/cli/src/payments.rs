@@ -6,7 +6,7 @@ use nonrecours_contracts::{
     common::Role as WireRole,
     payments::{
         ExplainInstalmentsRequest, GetStatementOfPaymentsRequest, InstalmentExplanation,
-        VerifyLedgerRequest,
+        VerifyLedgerRequest, VerifyStateReceivablesRequest,
     },
 };
 use nonrecours_kernel::{Role, french_date};
@@ -175,10 +175,52 @@ pub async fn verify(state: &State, parent: &str) -> anyhow::Result<ExitCode> {
             break;
         }
     }
-    println!("{plans} échéancier(s), {entries} écriture(s), {discrepancies} écart(s)");
+    // Those of the programmes, which are no operator's.
+    let (receivables, more) = match parent {
+        "operators/-" => verify_state(state).await?,
+        _ => Default::default(),
+    };
+    let (entries, discrepancies) = (entries + more.0, discrepancies + more.1);
+    println!(
+        "{plans} échéancier(s), {receivables} financement(s) de l'État, {entries} écriture(s), {discrepancies} écart(s)"
+    );
     Ok(if discrepancies == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Verifies the receivables on the State of every programme, and prints where they differ: how many they are, their entries
+/// and their discrepancies.
+async fn verify_state(state: &State) -> anyhow::Result<(usize, (i64, usize))> {
+    let client = client_as(state, Role::Auditor)?.state_receivables();
+    let (mut receivables, mut entries, mut discrepancies) = (0_usize, 0_i64, 0_usize);
+    let mut page_token = String::new();
+    for _ in 0..MAX_PAGES {
+        let request = VerifyStateReceivablesRequest {
+            parent: "programmes/-".to_owned(),
+            page_size: PLANS,
+            page_token,
+        };
+        let page = answered(|| {
+            let (mut client, request) = (client.clone(), request.clone());
+            async move { client.verify_state_receivables(request).await }
+        })
+        .await
+        .map_err(in_french)?;
+        for verification in &page.verifications {
+            receivables += 1;
+            entries += verification.entry_count;
+            discrepancies += verification.discrepancies.len();
+            for discrepancy in &verification.discrepancies {
+                println!("{} : {}", discrepancy.subject, discrepancy.message_fr);
+            }
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok((receivables, (entries, discrepancies)))
 }

@@ -308,5 +308,7 @@ fn account(account: Account) -> &'static str {
         Account::OperatorReceivable => "à recouvrer de l'opérateur",
         Account::GrantRecovery => "subventions recouvrées",
         Account::Uncollectible => "admis en non-valeur",
+        Account::StateReceivable => "à recevoir de l'État",
+        Account::StateGrant => "subvention de l'État",
     }
 }

@@ -197,6 +197,7 @@ impl Suite {
             listen: on_payments.local_addr()?,
             database_url: payments.app,
             conventions_url: addresses.conventions.clone(),
+            accounts: nonrecours_payments::DEFAULT_ACCOUNTS.parse()?,
             host: suite.settings("payments")?,
         };
         suite.run("payments", |environment, shutdown| {

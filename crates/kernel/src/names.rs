@@ -116,6 +116,15 @@ resource_name! {
 }
 
 resource_name! {
+    /// What the State owes a programme by one of its fundings.
+    StateReceivableName = "programmes/{programme}/stateReceivables/{state_receivable}" {
+        programme: Programme in "programmes",
+        state_receivable: StateFunding in "stateReceivables"
+    }
+    parent ProgrammeName { programme }
+}
+
+resource_name! {
     /// A publication of the grants of a programme.
     GrantPublicationName =
         "programmes/{programme}/grantPublications/{grant_publication}" {

@@ -9,6 +9,7 @@
     reason = "a test that cannot be set up must fail"
 )]
 
+pub mod bench;
 mod database;
 mod feed;
 mod serving;

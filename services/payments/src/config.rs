@@ -5,6 +5,8 @@ use std::{io, net::SocketAddr};
 use clap::Args;
 use nonrecours_host::{HostConfig, HostSettings};
 
+use crate::ledger_export::{Chart, DEFAULT as DEFAULT_ACCOUNTS};
+
 /// Where the service listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:50053";
 
@@ -20,6 +22,9 @@ pub struct Config {
     /// Address of `conventions`, whose changes open and complete the plans.
     #[arg(long, env = "CONVENTIONS_URL")]
     pub conventions_url: String,
+    /// Account numbers of the exported ledger, one for each account of it: `ACCOUNT=NUMBER`, parted by commas.
+    #[arg(long, env = "PAYMENTS_ACCOUNTS", default_value = DEFAULT_ACCOUNTS)]
+    pub accounts: Chart,
     /// What every service has.
     #[command(flatten)]
     pub host: HostSettings,

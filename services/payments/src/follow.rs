@@ -4,7 +4,7 @@ use nonrecours_contracts::{conventions as wire, feed, google::r#type::Money as A
 use nonrecours_feed::{Handler, snapshot};
 use nonrecours_kernel::{
     BudgetYear, ConventionName, FrameworkConventionName, IdSource, Invalid, Money, OperatorName,
-    ProgrammeId, Siret, paris_date,
+    ProgrammeId, Siret, StateFundingName, StateReceivableName, paris_date,
 };
 use nonrecours_pg::Tx;
 use nonrecours_rpc::{Failure, convert};
@@ -18,10 +18,11 @@ use crate::{
     payment_plan::{self, Agreement, Cause, Learned, Measures, Payee, PaymentPlan, Period},
     posting_codes::PayeeCategory,
     slip::{self, ThirdParty},
+    state_receivable::{self, Claim, Part, Terms},
 };
 
 /// Applies the changes of `conventions`: operators become payees; a convention in force opens its plan, which later
-/// revisions complete, amend and reduce; files may justify payments. Everything else of that feed is passed over.
+/// revisions complete, amend and reduce; files may justify payments; what the State grants is owed. Everything else of that feed is passed over.
 pub struct Conventions {
     /// Ids of the instalments and of the entries of the ledger.
     pub ids: IdSource,
@@ -47,6 +48,9 @@ impl Handler for Conventions {
         } else if type_url == wire::Document::type_url() {
             let (name, file) = document(&snapshot(change)?)?;
             known_file::store::learn(tx, &name, &file).await?;
+        } else if type_url == wire::StateFunding::type_url() {
+            let claim = claim(&snapshot(change)?, change.revision)?;
+            state_receivable::rpc::learn(tx, &self.ids, &claim).await?;
         } else if type_url == wire::Convention::type_url() {
             let convention = snapshot(change)?;
             if let Some(agreement) = agreement(&convention)? {
@@ -180,6 +184,39 @@ fn third_party(operator: &wire::Operator) -> Result<Option<ThirdParty>, Failure>
         category,
         address: Some(operator.address.clone()).filter(|address| !address.is_empty()),
     }))
+}
+
+/// What the snapshot of a funding by the State says of what it owes.
+fn claim(funding: &wire::StateFunding, revision: i64) -> Result<Claim, Failure> {
+    let name: StateFundingName = funding.name.parse().map_err(unreadable)?;
+    let part = |wanted: wire::InstalmentKind| {
+        let mut instalments = funding.instalments.iter();
+        let found = instalments.find(|one| one.kind() == wanted);
+        let found =
+            found.ok_or_else(|| Failure::bug("a funding by the State without its instalments"))?;
+        Ok::<_, Failure>(Part {
+            amount: convert::money(found.expected_amount.as_ref()).map_err(unreadable)?,
+            expected: convert::date(found.expected_date.as_ref()).map_err(unreadable)?,
+        })
+    };
+    let report_sent = match &funding.report_sent_date {
+        None => None,
+        sent => Some(convert::date(sent.as_ref()).map_err(unreadable)?),
+    };
+    Ok(Claim {
+        name: StateReceivableName {
+            programme: name.programme,
+            state_receivable: name.state_funding,
+        },
+        revision,
+        terms: Terms {
+            budget_year: BudgetYear::new(funding.budget_year).map_err(unreadable)?,
+            agreement_reference: funding.agreement_reference.clone(),
+            advance: part(wire::InstalmentKind::Advance)?,
+            balance: part(wire::InstalmentKind::Balance)?,
+        },
+        report_sent,
+    })
 }
 
 /// What the snapshot of a file that somebody brought says of it.

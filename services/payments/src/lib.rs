@@ -1,10 +1,12 @@
-//! The payments service: the plan of every convention in force, its instalments from planned to paid, and the books.
+//! The payments service: the plan of every convention in force, its instalments from planned to paid, what the State owes
+//! the programme, and the books of both.
 //!
 //! It follows `conventions`, which tells it what was agreed and when the actions are done, and tells in its own feed
 //! what was paid.
 
 mod bank_account;
 mod budget_year;
+mod cash_position;
 mod config;
 pub mod doctor;
 mod error;
@@ -13,6 +15,7 @@ mod follow;
 mod instalment;
 mod known_file;
 mod ledger_entry;
+mod ledger_export;
 mod measures;
 mod payment_difference;
 mod payment_plan;
@@ -20,6 +23,7 @@ mod posting_codes;
 mod recovery;
 mod return_file;
 mod slip;
+mod state_receivable;
 
 use nonrecours_feed::{ChangeFeed, Readers};
 use nonrecours_host::{Environment, Host, StartError};
@@ -28,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, DEFAULT_LISTEN};
+pub use ledger_export::{Chart, ChartError, DEFAULT as DEFAULT_ACCOUNTS};
 
 /// Short name of the service.
 pub const SERVICE: &str = "payments";
@@ -74,7 +79,16 @@ pub async fn serve(
                 db.clone(),
                 ids.clone(),
             ))
-            .add(recovery::rpc::Recoveries::server(db.clone(), ids))
+            .add(recovery::rpc::Recoveries::server(db.clone(), ids.clone()))
+            .add(state_receivable::rpc::StateReceivables::server(
+                db.clone(),
+                ids,
+            ))
+            .add(ledger_export::rpc::LedgerExports::server(
+                db.clone(),
+                config.accounts,
+            ))
+            .add(cash_position::rpc::CashPositions::server(db.clone()))
             .add(budget_year::rpc::BudgetYears::server(db.clone()))
             .add(explanation::rpc::Explanations::server(db.clone()))
             .add(ledger_entry::rpc::Ledger::server(db))

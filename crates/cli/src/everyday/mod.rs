@@ -1,8 +1,10 @@
 //! Everyday steps on a running suite: commitments, budgets, reports, formal notices, controls, accounts and calls for
-//! funds, recoveries. Each command gives the text that it would print.
+//! funds, recoveries, cash. Each command gives the text that it would print.
 
 pub mod accounts;
+pub mod books;
 pub mod budgets;
+pub mod cash;
 pub mod commitments;
 pub mod controls;
 pub mod funds;

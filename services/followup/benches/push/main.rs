@@ -7,8 +7,6 @@
 )]
 
 mod layers;
-mod pgbench;
-mod report;
 mod rows;
 mod scale;
 mod stage;
@@ -16,6 +14,8 @@ mod streams;
 mod unary;
 
 use clap::{Parser, ValueEnum};
+
+use nonrecours_testkit::bench::{pgbench, report};
 
 use crate::{report::Report, stage::Stage};
 

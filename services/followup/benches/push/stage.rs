@@ -24,6 +24,7 @@ use nonrecours_rpc::{
     client::{self, PeerChannel},
     tls::ClientTls,
 };
+use nonrecours_testkit::bench::pgbench::Target;
 use nonrecours_testkit::{AUDIENCE, ISSUER, ManualClock, ScriptedFeed, Serving, Tokens};
 use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
@@ -197,9 +198,13 @@ impl Stage {
             .unwrap()
     }
 
-    /// A folder that goes with the stage.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Where pgbench runs: as the owner.
+    pub fn target(&self) -> Target<'_> {
+        Target {
+            binaries: &self.binaries,
+            folder: self.folder.path(),
+            url: &self.urls.owner_url,
+        }
     }
 
     pub async fn strike(self) {

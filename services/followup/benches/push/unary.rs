@@ -1,12 +1,8 @@
 //! Unary calls against pgbench, in turns.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use nonrecours_contracts::followup::{
@@ -16,7 +12,7 @@ use nonrecours_contracts::followup::{
 use nonrecours_kernel::OperatorName;
 
 use crate::{
-    pgbench::{self, Run},
+    pgbench::{self, Run, calls},
     report::{Report, decimal, median, ratio},
     rows::Rows,
     stage::Stage,
@@ -58,7 +54,8 @@ pub async fn creates(stage: &Stage, report: &mut Report, rounds: usize, seconds:
             })
             .await;
             stage.clear().await;
-            let theirs = pgbench::run(stage, &upsert(stage, round), in_flight, seconds).await;
+            let theirs =
+                pgbench::run(&stage.target(), &upsert(stage, round), in_flight, seconds).await;
             if round > 0 {
                 runs.push((ours, theirs));
             }
@@ -104,44 +101,12 @@ pub async fn pages(stage: &Stage, report: &mut Report, rounds: usize, seconds: u
              ORDER BY beneficiary_id LIMIT 101;",
             operator.uuid()
         );
-        let theirs = pgbench::run(stage, &script, READERS, seconds).await;
+        let theirs = pgbench::run(&stage.target(), &script, READERS, seconds).await;
         if round > 0 {
             runs.push((ours, theirs));
         }
     }
     told(report, "page of 100 / the same query", 50, None, &runs);
-}
-
-/// So many callers, each of which calls again as soon as it is answered; all over one connection.
-async fn calls<C, F>(in_flight: usize, seconds: u64, caller: impl FnOnce() -> C) -> Run
-where
-    C: FnMut() -> F + Clone + Send + 'static,
-    F: Future<Output = ()> + Send,
-{
-    let limit = Duration::from_secs(seconds);
-    let mut caller = caller();
-    // The connection is there before the clock starts.
-    caller().await;
-    let started = Instant::now();
-    let running: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let mut caller = caller.clone();
-            tokio::spawn(async move {
-                let mut times = Vec::new();
-                while started.elapsed() < limit {
-                    let called = Instant::now();
-                    caller().await;
-                    times.push(called.elapsed());
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for caller in running {
-        times.extend(caller.await.unwrap());
-    }
-    Run::of(times, started.elapsed())
 }
 
 fn told(report: &mut Report, what: &str, goal: u128, p99_goal: Option<u128>, runs: &[(Run, Run)]) {

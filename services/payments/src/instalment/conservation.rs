@@ -349,7 +349,9 @@ impl Played {
                 received - paid,
                 claimed - received - lost,
                 -claimed,
-                lost
+                lost,
+                0,
+                0
             ]
         );
         prop_assert_eq!(totals.iter().sum::<i64>(), 0);

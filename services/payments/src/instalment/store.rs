@@ -112,12 +112,16 @@ async fn instalments(
     Ok(found)
 }
 
-/// Writes a planned instalment.
+/// Writes a planned instalment, and its step: what it was from then on.
 pub async fn insert(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     sqlx::query!(
-        "INSERT INTO instalment (operator_id, convention_id, instalment_id, position, kind, amount, state, revision,
-                                 create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "WITH written AS (
+             INSERT INTO instalment (operator_id, convention_id, instalment_id, position, kind, amount, state, revision,
+                                     create_time, update_time)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             RETURNING operator_id, convention_id, instalment_id, revision, state, amount, update_time)
+         INSERT INTO instalment_step (operator_id, convention_id, instalment_id, revision, state, amount, step_time)
+         SELECT * FROM written",
         instalment.name.operator.uuid(),
         instalment.name.convention.uuid(),
         instalment.name.instalment.uuid(),
@@ -134,7 +138,7 @@ pub async fn insert(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the state and the amount of an instalment whose plan is locked.
+/// Writes the state and the amount of an instalment whose plan is locked, and its step.
 pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     let state = &instalment.state;
     let (account, call, paid) = (state.account(), state.call(), state.paid());
@@ -150,15 +154,19 @@ pub async fn update(tx: &mut Tx, instalment: &Instalment) -> Result<(), Error> {
     let actor_name = |step: Option<&Step>| step.map(|step| step.actor_name.clone());
     let time = |step: Option<&Step>| step.map(|step| step.time);
     sqlx::query!(
-        "UPDATE instalment
-         SET state = $4, iban = $5, bic = $6, holder = $7,
-             call_reference = $8, call_actor = $9, call_actor_name = $10, call_time = $11,
-             certification_actor = $12, certification_actor_name = $13, certification_time = $14,
-             order_actor = $15, order_actor_name = $16, order_time = $17,
-             confirmation_actor = $18, confirmation_actor_name = $19, confirmation_time = $20, transfer_date = $21,
-             revision = $22, update_time = $23, amount = $24, cancel_cause = $25, cancel_time = $26,
-             bank_account_id = $27
-         WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3",
+        "WITH written AS (
+             UPDATE instalment
+             SET state = $4, iban = $5, bic = $6, holder = $7,
+                 call_reference = $8, call_actor = $9, call_actor_name = $10, call_time = $11,
+                 certification_actor = $12, certification_actor_name = $13, certification_time = $14,
+                 order_actor = $15, order_actor_name = $16, order_time = $17,
+                 confirmation_actor = $18, confirmation_actor_name = $19, confirmation_time = $20, transfer_date = $21,
+                 revision = $22, update_time = $23, amount = $24, cancel_cause = $25, cancel_time = $26,
+                 bank_account_id = $27
+             WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3
+             RETURNING operator_id, convention_id, instalment_id, revision, state, amount, update_time)
+         INSERT INTO instalment_step (operator_id, convention_id, instalment_id, revision, state, amount, step_time)
+         SELECT * FROM written",
         instalment.name.operator.uuid(),
         instalment.name.convention.uuid(),
         instalment.name.instalment.uuid(),

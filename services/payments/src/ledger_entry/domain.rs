@@ -20,6 +20,10 @@ pub enum Account {
     GrantRecovery,
     /// Loss of what is given up (nature 6541).
     Uncollectible,
+    /// Due from the State (account 441).
+    StateReceivable,
+    /// Income of the State's grants (nature 74718).
+    StateGrant,
 }
 
 /// The movements that exist: there is no other way to book.
@@ -41,23 +45,31 @@ pub enum Movement {
     Receipt,
     /// The sum is given up: UNCOLLECTIBLE debited, OPERATOR_RECEIVABLE credited.
     WriteOff,
+    /// The State owes the sum: STATE_RECEIVABLE debited, STATE_GRANT credited.
+    StateClaim,
+    /// The State has paid the sum: TREASURY debited, STATE_RECEIVABLE credited.
+    StateReceipt,
+    /// It has not, after all: a receipt the other way round.
+    StateReversal,
 }
 
 impl Account {
     /// Every account.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::GrantExpense,
         Self::OperatorPayable,
         Self::Treasury,
         Self::OperatorReceivable,
         Self::GrantRecovery,
         Self::Uncollectible,
+        Self::StateReceivable,
+        Self::StateGrant,
     ];
 }
 
 impl Movement {
     /// Every movement.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Liquidation,
         Self::Payment,
         Self::Return,
@@ -66,6 +78,9 @@ impl Movement {
         Self::Reduction,
         Self::Receipt,
         Self::WriteOff,
+        Self::StateClaim,
+        Self::StateReceipt,
+        Self::StateReversal,
     ];
 
     /// Account debited.
@@ -75,8 +90,9 @@ impl Movement {
             Self::Payment | Self::Reversal => Account::OperatorPayable,
             Self::Claim => Account::OperatorReceivable,
             Self::Reduction => Account::GrantRecovery,
-            Self::Return | Self::Receipt => Account::Treasury,
+            Self::Return | Self::Receipt | Self::StateReceipt => Account::Treasury,
             Self::WriteOff => Account::Uncollectible,
+            Self::StateClaim | Self::StateReversal => Account::StateReceivable,
         }
     }
 
@@ -84,7 +100,9 @@ impl Movement {
     pub const fn credit(self) -> Account {
         match self {
             Self::Liquidation | Self::Return => Account::OperatorPayable,
-            Self::Payment => Account::Treasury,
+            Self::Payment | Self::StateReversal => Account::Treasury,
+            Self::StateClaim => Account::StateGrant,
+            Self::StateReceipt => Account::StateReceivable,
             Self::Reversal => Account::GrantExpense,
             Self::Claim => Account::GrantRecovery,
             Self::Reduction | Self::Receipt | Self::WriteOff => Account::OperatorReceivable,
@@ -92,7 +110,7 @@ impl Movement {
     }
 
     /// What it is, in French.
-    const fn french(self) -> &'static str {
+    pub const fn french(self) -> &'static str {
         match self {
             Self::Liquidation => "Service fait certifié, somme due",
             Self::Payment => "Virement à l'opérateur",
@@ -102,6 +120,9 @@ impl Movement {
             Self::Reduction => "Titre de recette réduit",
             Self::Receipt => "Somme recouvrée",
             Self::WriteOff => "Admission en non-valeur",
+            Self::StateClaim => "Subvention de l'État exigible",
+            Self::StateReceipt => "Versement de l'État",
+            Self::StateReversal => "Versement de l'État annulé, écriture contrepassée",
         }
     }
 }

@@ -6,7 +6,7 @@ use nonrecours_contracts::payments::{
     VerifyLedgerRequest, VerifyLedgerResponse,
     ledger_service_server::{LedgerService, LedgerServiceServer},
 };
-use nonrecours_kernel::{Caller, ConventionName, OperatorName, Scope};
+use nonrecours_kernel::{Caller, ConventionName, Money, OperatorName, Scope};
 use nonrecours_pg::Db;
 use nonrecours_rpc::{
     Check, Page,
@@ -116,10 +116,6 @@ fn verified(
     booked: &[Booked],
 ) -> Result<PlanVerification, Mismatch> {
     let verification = Verification::of(schedule, recoveries, booked)?;
-    let balance = |(account, amount)| AccountBalance {
-        account: WireAccount::from(account).into(),
-        amount: Some(to_money(amount)),
-    };
     let discrepancies = verification.discrepancies.into_iter();
     Ok(PlanVerification {
         payment_plan: schedule.plan.name().to_string(),
@@ -127,6 +123,14 @@ fn verified(
         balances: verification.balances.into_iter().map(balance).collect(),
         discrepancies: discrepancies.map(WireDiscrepancy::from).collect(),
     })
+}
+
+/// The balance of an account.
+pub fn balance((account, amount): (Account, Money)) -> AccountBalance {
+    AccountBalance {
+        account: WireAccount::from(account).into(),
+        amount: Some(to_money(amount)),
+    }
 }
 
 impl From<Discrepancy> for WireDiscrepancy {
@@ -143,6 +147,8 @@ impl From<Discrepancy> for WireDiscrepancy {
             Figure::RecoveredAmount => DiscrepancyKind::RecoveredAmount,
             Figure::WrittenOffAmount => DiscrepancyKind::WrittenOffAmount,
             Figure::PlanRecoveredAmount => DiscrepancyKind::PlanRecoveredAmount,
+            Figure::StateDueAmount => DiscrepancyKind::StateDueAmount,
+            Figure::StateReceivedAmount => DiscrepancyKind::StateReceivedAmount,
         };
         Self {
             kind: kind.into(),
@@ -186,6 +192,8 @@ impl From<Account> for WireAccount {
             Account::OperatorReceivable => Self::OperatorReceivable,
             Account::GrantRecovery => Self::GrantRecovery,
             Account::Uncollectible => Self::Uncollectible,
+            Account::StateReceivable => Self::StateReceivable,
+            Account::StateGrant => Self::StateGrant,
         }
     }
 }

@@ -111,7 +111,8 @@ pub async fn booked(
     Ok(found)
 }
 
-fn movement(debit: &str, credit: &str) -> Option<Movement> {
+/// The movement between two accounts, as the database has them; none that does not exist.
+pub fn movement(debit: &str, credit: &str) -> Option<Movement> {
     Movement::ALL
         .into_iter()
         .find(|movement| code(movement.debit()) == debit && code(movement.credit()) == credit)
@@ -174,7 +175,8 @@ impl Row {
     }
 }
 
-const fn code(account: Account) -> &'static str {
+/// As the database has it.
+pub const fn code(account: Account) -> &'static str {
     match account {
         Account::GrantExpense => "GRANT_EXPENSE",
         Account::OperatorPayable => "OPERATOR_PAYABLE",
@@ -182,5 +184,7 @@ const fn code(account: Account) -> &'static str {
         Account::OperatorReceivable => "OPERATOR_RECEIVABLE",
         Account::GrantRecovery => "GRANT_RECOVERY",
         Account::Uncollectible => "UNCOLLECTIBLE",
+        Account::StateReceivable => "STATE_RECEIVABLE",
+        Account::StateGrant => "STATE_GRANT",
     }
 }

@@ -47,6 +47,10 @@ pub enum Figure {
     WrittenOffAmount,
     /// What is back of all recoveries of a plan.
     PlanRecoveredAmount,
+    /// What the State owes by an agreement.
+    StateDueAmount,
+    /// What has come of it.
+    StateReceivedAmount,
 }
 
 /// A figure that the books do not bear out.
@@ -54,7 +58,7 @@ pub enum Figure {
 pub struct Discrepancy {
     /// Which.
     pub figure: Figure,
-    /// The instalment, the recovery, or the plan.
+    /// The instalment, the recovery, the plan, or the receivable.
     pub subject: String,
     /// What the books or the rules say.
     pub expected: String,
@@ -127,6 +131,10 @@ impl Discrepancy {
                 "sum recovered of the plan",
                 "somme recouvrée de l'échéancier",
             ),
+            Figure::StateDueAmount => ("amount due from the State", "montant dû par l'État"),
+            Figure::StateReceivedAmount => {
+                ("amount received from the State", "montant reçu de l'État")
+            }
         };
         let (expected, found) = (&self.expected, &self.found);
         Text::new(

@@ -43,7 +43,13 @@ impl Recovered {
             }
             Movement::Receipt => next.received = add(self.received)?,
             Movement::WriteOff => next.written_off = add(self.written_off)?,
-            Movement::Liquidation | Movement::Payment | Movement::Return | Movement::Reversal => {
+            Movement::Liquidation
+            | Movement::Payment
+            | Movement::Return
+            | Movement::Reversal
+            | Movement::StateClaim
+            | Movement::StateReceipt
+            | Movement::StateReversal => {
                 return Err(Mismatch::Recovered);
             }
         }

@@ -122,8 +122,9 @@ pub async fn insert(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
         "INSERT INTO payment_plan (operator_id, convention_id, convention_title, budget_year, grant_amount,
                                    advance_without_call, actions_completed, convention_revision, revision, create_time,
                                    update_time, suspended, terminated, due_amount, claimed_amount, term_kinds,
-                                   term_amounts, period_start, period_end)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                                   term_amounts, period_start, period_end, terminated_time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                 CASE WHEN $13::boolean THEN $11::timestamptz END)",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),
         plan.title,
@@ -157,7 +158,7 @@ pub async fn update(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
          SET convention_title = $3, actions_completed = $4, convention_revision = $5, revision = $6, update_time = $7,
              suspended = $8, terminated = $9, due_amount = $10, claimed_amount = $11, grant_amount = $12,
              advance_without_call = $13, term_kinds = $14, term_amounts = $15, period_start = $16, period_end = $17,
-             carried_to = $18
+             carried_to = $18, terminated_time = CASE WHEN $9 THEN coalesce(terminated_time, $7) END
          WHERE operator_id = $1 AND convention_id = $2",
         plan.convention.operator.uuid(),
         plan.convention.convention.uuid(),

@@ -10,3 +10,4 @@ mod wire;
 pub use domain::{Act, ActKind, Breach, Cause, Command, Notification, PaidOn, Recovery, State};
 pub use issue::{Asked, Header, issue};
 pub use refusal::Refusal;
+pub use rpc::positive;

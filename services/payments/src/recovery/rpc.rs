@@ -351,7 +351,8 @@ fn one(caller: &Caller, name: &str) -> Result<(RecoveryName, Scope), Error> {
     Ok((name, caller.reach(name.operator())?))
 }
 
-fn positive(
+/// An amount above zero.
+pub fn positive(
     amount: Option<&nonrecours_contracts::google::r#type::Money>,
 ) -> Result<Money, Invalid> {
     let amount = convert::money(amount)?;

@@ -277,3 +277,35 @@ async fn what_was_called_before_accounts_were_kept_has_none_and_the_feed_is_read
         Some("instalment_bank_account")
     );
 }
+
+#[tokio::test]
+async fn the_steps_of_before_are_known_by_their_times_and_the_feed_is_read_again() {
+    let (db, owner) = at("steps", 5).await;
+    let cursor = "INSERT INTO feed_cursor VALUES ('conventions', 'x', '2025-10-07T09:00Z')";
+    sqlx::query(cursor).execute(&owner).await.unwrap();
+    migrate(&db).await;
+    // Every instalment has its last step at its own revision, and those before it below.
+    let steps = "SELECT concat_ws(' ', string_agg(step.state, '>' ORDER BY step.revision),
+                                  max(step.revision) = instalment.revision,
+                                  (array_agg(step.state ORDER BY step.revision DESC))[1] = instalment.state)
+                 FROM instalment JOIN instalment_step AS step USING (operator_id, convention_id, instalment_id)
+                 GROUP BY instalment.operator_id, instalment.convention_id, instalment_id
+                 ORDER BY instalment_id";
+    assert_eq!(
+        texts(&owner, steps).await,
+        [
+            "PLANNED>CALLED>CERTIFIED>ORDERED>PAID t t",
+            "PLANNED>CALLED t t",
+            "PLANNED>CERTIFIED t t"
+        ]
+    );
+    assert_eq!(
+        texts(&owner, "SELECT source FROM feed_cursor").await,
+        [""; 0]
+    );
+    let ended = "UPDATE payment_plan SET terminated = true";
+    assert_eq!(
+        broken(&owner, ended).await.as_deref(),
+        Some("payment_plan_terminated")
+    );
+}

@@ -23,7 +23,7 @@ use nonrecours_host::{DatabaseConfig, Environment, HostSettings};
 use nonrecours_kernel::{
     ConventionName, IdSource, InstalmentName, Money, OperatorId, OperatorName, paris_date,
 };
-use nonrecours_payments::{Config, MIGRATOR, SERVICE, serve};
+use nonrecours_payments::{Config, DEFAULT_ACCOUNTS, MIGRATOR, SERVICE, serve};
 use nonrecours_rpc::{
     ServerConfig,
     client::PeerChannel,
@@ -72,7 +72,7 @@ impl World {
         let tokens = Tokens::new(clock.clone());
         let feed = ScriptedFeed::default();
         let source = feed.serve().await;
-        let service = run(&db, &tokens, &source, &clock, 1).await;
+        let service = run(db.app_url(), &tokens, &source, &clock, 1).await;
         Self {
             ids: ids(&clock, 1_000),
             seed: AtomicU64::new(2),
@@ -88,7 +88,20 @@ impl World {
     /// Another instance of the service on the same database, with other ids.
     pub async fn instance(&self) -> Serving {
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
-        run(&self.db, &self.tokens, &self.source, &self.clock, seed).await
+        run(
+            self.db.app_url(),
+            &self.tokens,
+            &self.source,
+            &self.clock,
+            seed,
+        )
+        .await
+    }
+
+    /// The same over another way to the database.
+    pub async fn instance_on(&self, database_url: &str) -> Serving {
+        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
+        run(database_url, &self.tokens, &self.source, &self.clock, seed).await
     }
 
     /// Stops the service and starts it again.
@@ -346,7 +359,7 @@ impl World {
 }
 
 async fn run(
-    db: &TestDb,
+    database_url: &str,
     tokens: &Tokens,
     source: &Serving,
     clock: &ManualClock,
@@ -354,7 +367,8 @@ async fn run(
 ) -> Serving {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
-        database_url: db.app_url().to_owned(),
+        database_url: database_url.to_owned(),
+        accounts: DEFAULT_ACCOUNTS.parse().unwrap(),
         conventions_url: source.url(),
         host: HostSettings {
             database: DatabaseConfig { max_connections: 8 },

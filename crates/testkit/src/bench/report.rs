@@ -83,6 +83,7 @@ impl Report {
         self.0.push(line);
     }
 
+    /// Prints it.
     pub fn print(&self) {
         println!("\n| pair | goal | measured | met | medians |\n|---|---|---|---|---|");
         for line in &self.0 {

@@ -1,8 +1,23 @@
 //! PostgreSQL's own bench, from the folder of its programs.
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use crate::{report::quantile, stage::Stage};
+use super::report::quantile;
+
+/// Where a script runs.
+pub struct Target<'a> {
+    /// Folder of PostgreSQL's programs.
+    pub binaries: &'a Path,
+    /// A folder of its own, emptied before each run.
+    pub folder: &'a Path,
+    /// The database, under the role that runs it.
+    pub url: &'a str,
+}
 
 /// What a run of calls gave.
 pub struct Run {
@@ -23,14 +38,14 @@ impl Run {
 }
 
 /// Runs a script for so many seconds by so many clients, each on a connection of its own with prepared statements.
-pub async fn run(stage: &Stage, script: &str, clients: usize, seconds: u64) -> Run {
-    let folder = stage.folder().join("pgbench");
+pub async fn run(target: &Target<'_>, script: &str, clients: usize, seconds: u64) -> Run {
+    let folder = target.folder.join("pgbench");
     // What an earlier run has logged is not of this one.
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("script.sql");
     fs::write(&file, script).unwrap();
-    let mut command = Command::new(stage.binaries.join("pgbench"));
+    let mut command = Command::new(target.binaries.join("pgbench"));
     command
         .args(["--no-vacuum", "--protocol=prepared", "--log"])
         .arg(format!("--log-prefix={}", folder.join("log").display()))
@@ -38,7 +53,7 @@ pub async fn run(stage: &Stage, script: &str, clients: usize, seconds: u64) -> R
         .arg(format!("--client={clients}"))
         .arg(format!("--jobs={}", clients.min(2)))
         .arg(format!("--time={seconds}"))
-        .arg(&stage.urls.owner_url);
+        .arg(target.url);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap();
@@ -60,4 +75,36 @@ pub async fn run(stage: &Stage, script: &str, clients: usize, seconds: u64) -> R
         }
     }
     Run::of(times, Duration::from_secs(seconds))
+}
+
+/// So many callers, each of which calls again as soon as it is answered; all with what one of them has.
+pub async fn calls<C, F>(in_flight: usize, seconds: u64, caller: impl FnOnce() -> C) -> Run
+where
+    C: FnMut() -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let limit = Duration::from_secs(seconds);
+    let mut caller = caller();
+    // The connection is there before the clock starts.
+    caller().await;
+    let started = Instant::now();
+    let running: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let mut caller = caller.clone();
+            tokio::spawn(async move {
+                let mut times = Vec::new();
+                while started.elapsed() < limit {
+                    let called = Instant::now();
+                    caller().await;
+                    times.push(called.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for caller in running {
+        times.extend(caller.await.unwrap());
+    }
+    Run::of(times, started.elapsed())
 }
