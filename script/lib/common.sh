@@ -8,6 +8,7 @@ TOOLS=$ROOT/.tools
 
 SQLX_CLI_VERSION=0.9.0
 CARGO_DENY_VERSION=0.20.2
+CARGO_CYCLONEDX_VERSION=0.5.9
 BUF_VERSION=1.75.0
 
 say() { printf '==> %s\n' "$*"; }
@@ -34,6 +35,13 @@ need_cargo_deny() {
     case $("$TOOLS/bin/cargo-deny" --version 2>/dev/null) in
         *" $CARGO_DENY_VERSION") ;;
         *) cargo_tool cargo-deny "$CARGO_DENY_VERSION" ;;
+    esac
+}
+
+need_cargo_cyclonedx() {
+    case $("$TOOLS/bin/cargo-cyclonedx" cyclonedx --version 2>/dev/null) in
+        *" $CARGO_CYCLONEDX_VERSION") ;;
+        *) cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION" ;;
     esac
 }
 
