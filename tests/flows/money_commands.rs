@@ -64,7 +64,7 @@ async fn money_is_claimed_back_and_the_books_are_written_from_the_command_line()
     );
     decided(&state, &convention, "300").await;
     // Once `payments` knows of the decision.
-    let issued = once("NOTHING_TO_RECOVER", || recoveries::run(&state, issue())).await;
+    let issued = once(&["NOTHING_TO_RECOVER"], || recoveries::run(&state, issue())).await;
     assert!(issued.contains("émis, 300,00"), "{issued}");
     let name = named(&issued, "recoveries");
     let give_up = Recoveries::WriteOff {
@@ -182,7 +182,7 @@ async fn budget_years_and_cash_are_followed_from_the_command_line() {
     };
     let first = receive("50000", "AC-1", &evidence);
     // Once `payments` knows of the funding.
-    let received = once("NOT_FOUND", || cash::run(&state, first.clone())).await;
+    let received = once(&["NOT_FOUND"], || cash::run(&state, first.clone())).await;
     let spaced = received.replace(['\u{202f}', '\u{a0}'], " ");
     assert!(spaced.contains("30 000,00"), "{spaced}");
     let refused = cash::run(&state, receive("30000.01", "AC-2", &evidence)).await;
@@ -230,7 +230,7 @@ async fn budget_years_and_cash_are_followed_from_the_command_line() {
 /// The budget year once `payments` knows of which programme the plan is.
 async fn once_pending(state: &State, show: &Years) -> String {
     let nothing = "aucune échéance";
-    once(nothing, || async {
+    once(&[nothing], || async {
         let shown = years::run(state, show.clone()).await;
         let shown = shown.map_err(|refused| refused.to_string())?;
         if shown.contains(" 0 échéance(s)") {
