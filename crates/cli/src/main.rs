@@ -89,6 +89,9 @@ enum Command {
         /// Address under which the services know the issuer.
         #[arg(long)]
         issuer_url: String,
+        /// Begin each step, once it is named, with the next line of standard input.
+        #[arg(long)]
+        by_line: bool,
     },
     /// Stand in for a collector and a trace viewer: keep spans in memory and show them as Jaeger's `/api/traces` does.
     Collector {
@@ -344,6 +347,7 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             payments,
             issuer_folder,
             issuer_url,
+            by_line,
         } => {
             let authorities = Some(issuer_folder.join("authority.pem"));
             return play::run(play::PlayOptions {
@@ -355,6 +359,7 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
                 },
                 issuer_folder,
                 issuer_url,
+                by_line,
             })
             .await;
         }

@@ -26,6 +26,8 @@ pub struct PlayOptions {
     pub issuer_folder: PathBuf,
     /// Address under which the services know the issuer.
     pub issuer_url: String,
+    /// Whether each step waits for a line on standard input.
+    pub by_line: bool,
 }
 
 /// Plays every step, saying each before it begins, then recomputes the books. Fails when a step or a figure is not as it should.
@@ -44,6 +46,10 @@ pub async fn run(options: PlayOptions) -> anyhow::Result<ExitCode> {
         println!("trace {}", context.split('-').nth(1).unwrap_or_default());
         for (number, step) in Step::ALL.into_iter().enumerate() {
             println!("{:>2}. {}", number + 1, step.title());
+            if options.by_line {
+                tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()))
+                    .await??;
+            }
             for line in journey.play(step).await?.lines {
                 println!("      {line}");
             }
