@@ -17,7 +17,9 @@ mod journey;
 mod killed;
 mod processes;
 mod programs;
+mod restore;
 mod scan;
+mod upgrade;
 
 /// What the journey's requests carry and neither a log nor a span may: accounts, records' references, names, tokens.
 pub const PRIVATE: [&str; 8] = [
