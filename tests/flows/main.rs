@@ -18,7 +18,9 @@ mod killed;
 mod money_commands;
 mod processes;
 mod programs;
+mod restore;
 mod scan;
+mod upgrade;
 
 /// What the journey's requests carry and neither a log nor a span may: accounts, records' references, names, tokens.
 pub const PRIVATE: [&str; 8] = [

@@ -164,6 +164,40 @@ impl Processes {
         command
     }
 
+    /// A script of `deploy`, with the same settings.
+    pub fn script(&self, name: &str) -> Command {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut command = Command::new(root.join("deploy").join(name));
+        let programs = program("followup");
+        command
+            .envs(&self.settings)
+            .env("PROGRAMS", programs.parent().unwrap())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Stops the services, and leaves PostgreSQL for another cluster with empty databases.
+    pub async fn move_to_another_cluster(&mut self) {
+        for child in self.running.values_mut() {
+            child.kill().await.unwrap();
+        }
+        self.running.clear();
+        let postgres = LocalPg::start(Options::default()).await.unwrap();
+        for service in SERVICES {
+            let urls =
+                nonrecours_localpg::create_service_database(&postgres.admin(), service, service)
+                    .await
+                    .unwrap();
+            let upper = service.to_uppercase();
+            self.settings
+                .insert(format!("{upper}_DATABASE_URL"), urls.app_url);
+            self.settings
+                .insert(format!("{upper}_OWNER_DATABASE_URL"), urls.owner_url);
+        }
+        self.postgres = postgres;
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -23,7 +23,8 @@ const PEERS: [&str; 3] = ["conventions", "followup", "payments"];
 
 /// Where the issuer listens and leaves its files.
 pub struct IssuerOptions {
-    /// Folder of `jwks.json`, `tokens/<role>`, `peers/<service>`, `authority.pem` and `certificates/<service>`.
+    /// Folder of `jwks.json`, `tokens/<role>`, `peers/<service>`, `authority.pem` and `certificates/<service>`; and of the two
+    /// keys that sign, which outlive a restart.
     pub folder: PathBuf,
     /// Address to listen on.
     pub listen: SocketAddr,
@@ -43,14 +44,15 @@ pub async fn run(options: IssuerOptions) -> anyhow::Result<()> {
         }
         None => Vec::new(),
     };
-    let issuer = DevIssuer::generate(options.url, AUDIENCE, Arc::new(SystemClock))?;
+    fs::create_dir_all(&options.folder)?;
+    let issuer = signing(&options.folder, &options.url)?;
     let issuer = Arc::new(issuer.with_machines(machines));
     let keys = options.folder.join("jwks.json");
     if keys.exists() {
         fs::remove_file(&keys).context("the keys of an earlier run")?;
     }
-    let authority = DevAuthority::generate(Arc::new(SystemClock))?;
-    fs::create_dir_all(&options.folder)?;
+    let authority =
+        DevAuthority::kept(&options.folder.join("authority.key"), Arc::new(SystemClock))?;
     authority.write(&options.folder.join("authority.pem"))?;
     write_certificates(&authority, &options.folder)?;
     write_tokens(&issuer, &options.folder)?;
@@ -77,6 +79,12 @@ pub async fn run(options: IssuerOptions) -> anyhow::Result<()> {
     }
     shutdown.cancel();
     Ok(serving.await??)
+}
+
+/// The issuer whose key is kept in a folder.
+pub(crate) fn signing(folder: &Path, url: &str) -> anyhow::Result<DevIssuer> {
+    let key = folder.join("issuer.key");
+    Ok(DevIssuer::kept(&key, url, AUDIENCE, Arc::new(SystemClock))?)
 }
 
 /// A certificate for each service, under its own name and as it is reached on this machine.

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use nonrecours_cli::{
     ask, attachments,
     check::{self, CheckedKind},
-    demo, doctor, documents,
+    collected, collector, demo, doctor, documents,
     everyday::{
         accounts::{self, Accounts},
         books,
@@ -22,8 +22,9 @@ use nonrecours_cli::{
         subjects::{self, Subjects},
         years::{self, Years},
     },
-    export, import, issuer, payments, programme,
+    export, import, issuer, payments, play, programme,
     state::{DEFAULT_STATE, State},
+    suite::Addresses,
     treasury, up,
 };
 use nonrecours_host::doctor::DoctorOptions;
@@ -74,6 +75,38 @@ enum Command {
     /// Look at everything that the services of this environment stand on: settings, databases, rights, schemas, keys, clock,
     /// issuer, certificates, other services, feeds, disk. Say what is wrong and what to do; fail when something is.
     Doctor(DoctorOptions),
+    /// Play the life of one convention, today, on a suite that trusts a development issuer, and recompute its books.
+    Play {
+        /// Address of conventions.
+        #[arg(long, default_value = "https://localhost:50051")]
+        conventions: String,
+        /// Address of followup.
+        #[arg(long, default_value = "https://localhost:50052")]
+        followup: String,
+        /// Address of payments.
+        #[arg(long, default_value = "https://localhost:50053")]
+        payments: String,
+        /// Folder of the development issuer, with its keys.
+        #[arg(long)]
+        issuer_folder: PathBuf,
+        /// Address under which the services know the issuer.
+        #[arg(long)]
+        issuer_url: String,
+        /// Begin each step, once it is named, with the next line of standard input.
+        #[arg(long)]
+        by_line: bool,
+    },
+    /// Stand in for a collector and a trace viewer: keep spans in memory and show them as Jaeger's `/api/traces` does.
+    Collector {
+        /// Address that takes spans (OTLP by gRPC).
+        #[arg(long, default_value = "0.0.0.0:4317")]
+        otlp: SocketAddr,
+        /// Address that shows them.
+        #[arg(long, default_value = "0.0.0.0:16686")]
+        viewer: SocketAddr,
+    },
+    /// Check on standard input what a trace viewer says of the trace of `play`. Fails unless it is one trace of all services.
+    CheckTrace,
     /// List the conventions.
     List,
     /// Show a convention: its state, what blocks it, its life line, its ledger.
@@ -331,6 +364,30 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
             })
             .await
         }
+        Command::Play {
+            conventions,
+            followup,
+            payments,
+            issuer_folder,
+            issuer_url,
+            by_line,
+        } => {
+            let authorities = Some(issuer_folder.join("authority.pem"));
+            return play::run(play::PlayOptions {
+                addresses: Addresses {
+                    conventions,
+                    followup,
+                    payments,
+                    authorities,
+                },
+                issuer_folder,
+                issuer_url,
+                by_line,
+            })
+            .await;
+        }
+        Command::Collector { otlp, viewer } => collector::run(otlp, viewer).await,
+        Command::CheckTrace => collected::check(),
         Command::List => ask::list(&State::read(&cli.state)?).await,
         Command::Show { convention } => ask::show(&State::read(&cli.state)?, &convention).await,
         Command::Commitment(command) => {

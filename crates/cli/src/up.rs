@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use nonrecours_issuer::TokenSpec;
+use nonrecours_issuer::{DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, OperatorId, Role, SystemClock};
 use time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -104,25 +104,33 @@ async fn present(suite: &Suite, path: &Path) -> anyhow::Result<crate::state::Sta
 
 /// What the other commands need to know of a suite: addresses, and a token per role, those of the operator for its own.
 pub fn describe(suite: &Suite, operator: OperatorId, convention: &str) -> anyhow::Result<State> {
+    Ok(State {
+        addresses: suite.addresses.clone(),
+        convention: convention.to_owned(),
+        tokens: tokens(&suite.issuer, operator)?,
+        client: None,
+    })
+}
+
+/// A token per role.
+pub(crate) fn tokens(
+    issuer: &DevIssuer,
+    operator: OperatorId,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let mut tokens = BTreeMap::new();
     for role in Role::ALL {
         if role == Role::PeerService {
             continue;
         }
         let bound = matches!(role, Role::OperatorAgent | Role::OperatorManager);
-        let token = suite.issuer.token(&TokenSpec {
+        let token = issuer.token(&TokenSpec {
             operator: bound.then_some(operator),
             ttl: TOKEN_TTL,
             ..TokenSpec::new(format!("{}@nonrecours.example", role.as_str()), [role])
         })?;
         tokens.insert(role.as_str().to_owned(), token);
     }
-    Ok(State {
-        addresses: suite.addresses.clone(),
-        convention: convention.to_owned(),
-        tokens,
-        client: None,
-    })
+    Ok(tokens)
 }
 
 /// Plays the first steps of the journey, today, unless the databases hold a convention already.

@@ -1,6 +1,6 @@
 //! The development authority: signs the certificates by which the services know each other where nobody else does.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use nonrecours_kernel::Clock;
 use rcgen::{
@@ -15,7 +15,8 @@ const LEEWAY: Duration = Duration::hours(1);
 /// Life of the authority: no certificate of it counts any longer.
 const LIFE: Duration = Duration::days(3650);
 
-/// An authority whose key lives in memory only: a restart makes every earlier certificate worthless.
+/// An authority whose key lives in memory only, so that a restart makes every earlier certificate worthless, unless it is kept
+/// in a file.
 pub struct DevAuthority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     clock: Arc<dyn Clock>,
@@ -24,6 +25,25 @@ pub struct DevAuthority {
 impl DevAuthority {
     /// An authority with a key of its own.
     pub fn generate(clock: Arc<dyn Clock>) -> Result<Self, IssuerError> {
+        Self::of(KeyPair::generate()?, clock)
+    }
+
+    /// An authority whose key is kept in this file (PEM), made when it is not there: what it signed before a restart goes on
+    /// counting.
+    pub fn kept(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, IssuerError> {
+        let key = match fs::read_to_string(path) {
+            Ok(pem) => KeyPair::from_pem(&pem)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = KeyPair::generate()?;
+                write_whole(path, key.serialize_pem().as_bytes(), SECRET)?;
+                key
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Self::of(key, clock)
+    }
+
+    fn of(key: KeyPair, clock: Arc<dyn Clock>) -> Result<Self, IssuerError> {
         let mut params = CertificateParams::new([])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -32,7 +52,7 @@ impl DevAuthority {
             .push(DnType::CommonName, "nonrecours development authority");
         params.not_before = clock.now() - LEEWAY;
         params.not_after = clock.now() + LIFE;
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let issuer = CertifiedIssuer::self_signed(params, key)?;
         Ok(Self { issuer, clock })
     }
 

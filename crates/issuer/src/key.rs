@@ -1,5 +1,7 @@
 //! A signing key, made from the system's randomness.
 
+use std::{fs, io, path::Path};
+
 use jsonwebtoken::{
     Algorithm, EncodingKey,
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
@@ -7,7 +9,7 @@ use jsonwebtoken::{
 use rand::{TryRngCore as _, rngs::OsRng};
 use serde_json::Value;
 
-use crate::IssuerError;
+use crate::{IssuerError, SECRET, write_whole};
 
 /// PKCS#8 of an Ed25519 private key, up to its 32 secret bytes (RFC 8410 §7).
 const ED25519_PKCS8: [u8; 16] = [
@@ -47,7 +49,26 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn generate(signing: Signing) -> Result<Self, IssuerError> {
-        let secret = random()?;
+        Self::of(signing, random()?)
+    }
+
+    /// The Ed25519 key of a file of its 32 secret bytes; a fresh one, written there, when there is no such file.
+    pub(crate) fn kept(path: &Path) -> Result<Self, IssuerError> {
+        let secret = match fs::read(path) {
+            Ok(bytes) => bytes
+                .try_into()
+                .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = random()?;
+                write_whole(path, &secret, SECRET)?;
+                secret
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Self::of(Signing::Ed25519, secret)
+    }
+
+    fn of(signing: Signing, secret: [u8; 32]) -> Result<Self, IssuerError> {
         let private = match signing {
             Signing::Ed25519 => {
                 EncodingKey::from_ed_der(&[ED25519_PKCS8.as_slice(), &secret].concat())

@@ -1,8 +1,8 @@
 //! The development issuer: signs access tokens with a key made at start, and publishes the public half.
 //!
 //! It stands in for the territory's identity provider where there is none: `nonrecours up`, the demonstration and
-//! the tests. It asks nobody for a password, so it never runs beside real data. The key lives in memory only: a
-//! restart makes every earlier token worthless.
+//! the tests. It asks nobody for a password, so it never runs beside real data. The key lives in memory only, and a
+//! restart makes every earlier token worthless, unless it is kept in a file.
 //!
 //! The development authority does the same for certificates.
 
@@ -122,6 +122,22 @@ impl DevIssuer {
             audience: audience.into(),
             clock,
             key: Key::generate(signing)?,
+            machines: Vec::new(),
+        })
+    }
+
+    /// An issuer whose key is kept in this file, made when it is not there: a restart changes nothing for anybody.
+    pub fn kept(
+        path: &Path,
+        url: impl Into<String>,
+        audience: impl Into<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IssuerError> {
+        Ok(Self {
+            url: url.into().trim_end_matches('/').to_owned(),
+            audience: audience.into(),
+            clock,
+            key: Key::kept(path)?,
             machines: Vec::new(),
         })
     }
@@ -286,5 +302,29 @@ mod tests {
         let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(written, issuer.jwks().unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn kept_keys_outlive_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(nonrecours_kernel::SystemClock);
+        let (key, authority) = (folder.path().join("issuer.key"), folder.path().join("ca"));
+        let kept = || {
+            let issuer = DevIssuer::kept(&key, "https://i.test", "a", Arc::clone(&clock)).unwrap();
+            DevAuthority::kept(&authority, Arc::clone(&clock)).unwrap();
+            (
+                issuer.kid().to_owned(),
+                fs::read_to_string(&authority).unwrap(),
+            )
+        };
+        assert_eq!(kept(), kept());
+        for file in [&key, &authority] {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600);
+            fs::write(file, "half").unwrap();
+        }
+        assert!(DevIssuer::kept(&key, "https://i.test", "a", Arc::clone(&clock)).is_err());
+        assert!(DevAuthority::kept(&authority, clock).is_err());
     }
 }

@@ -20,7 +20,7 @@ pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
 pub use error::Error;
 pub use examine::Examined;
 pub use measure::Measures;
-pub use migrate::{MigrateError, migrate};
+pub use migrate::{COMMON, MigrateError, migrate};
 pub use outbox::{Change, Entry, Event, Recorded};
 pub use replay::REPLAY_RETENTION;
 pub use security::{Link, NotALink, Verified};

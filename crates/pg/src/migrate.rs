@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection, migrate::Migrator};
 use crate::error::Error;
 
 /// The tables every service has beside its own.
-static COMMON: Migrator = sqlx::migrate!();
+pub static COMMON: Migrator = sqlx::migrate!();
 
 /// Why a database was not brought, or is not at, the schema of this program.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,13 @@ async fn grant(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Compares what was run with what this program brings, and the cluster with that of the current era.
+/// How the description of a migration begins that takes away what programs up to a version of the schema still need, before
+/// the number of that version: `0015_contract_after_14_drop_note.sql`.
+const CONTRACT: &str = "contract after ";
+
+/// Compares what was run with what this program brings, and the cluster with that of the current era. What a newer program has
+/// added is none of this one's business, so that both can serve side by side while one takes the other's place; what one has
+/// taken away is.
 pub(crate) async fn check(
     connection: &mut PgConnection,
     service: &Migrator,
@@ -76,25 +82,21 @@ pub(crate) async fn check(
     for (table, query, migrator) in [
         (
             "_pg_migrations",
-            "SELECT version FROM _pg_migrations WHERE success ORDER BY version",
+            "SELECT version, description FROM _pg_migrations WHERE success ORDER BY version",
             &COMMON,
         ),
         (
             "_migrations",
-            "SELECT version FROM _migrations WHERE success ORDER BY version",
+            "SELECT version, description FROM _migrations WHERE success ORDER BY version",
             service,
         ),
     ] {
-        let found: Vec<i64> = sqlx::query_scalar(query)
+        let found: Vec<(i64, String)> = sqlx::query_as(query)
             .fetch_all(&mut *connection)
             .await
             .map_err(|error| MigrateError::Schema(format!("{table}: {error}")))?;
         let expected: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
-        if found != expected {
-            return Err(MigrateError::Schema(format!(
-                "{table}: {found:?} instead of {expected:?}"
-            )));
-        }
+        fits(&found, &expected).map_err(|why| MigrateError::Schema(format!("{table}: {why}")))?;
     }
     let same = sqlx::query_scalar!(
         r#"SELECT (SELECT system_identifier FROM feed_era ORDER BY era DESC LIMIT 1)
@@ -109,5 +111,68 @@ pub(crate) async fn check(
         Err(MigrateError::Schema(
             "the database was restored into another cluster".into(),
         ))
+    }
+}
+
+/// Whether a program of the `expected` migrations can serve where the `found` ones were run; if not, why.
+fn fits(found: &[(i64, String)], expected: &[i64]) -> Result<(), String> {
+    let missing: Vec<i64> = expected
+        .iter()
+        .filter(|version| found.iter().all(|(other, _)| other != *version))
+        .copied()
+        .collect();
+    if !missing.is_empty() {
+        return Err(format!("{missing:?} were not run"));
+    }
+    let ours = expected.last().copied().unwrap_or_default();
+    let newer = found.iter().filter(|(other, _)| !expected.contains(other));
+    for (version, description) in newer {
+        let Some(rest) = description.strip_prefix(CONTRACT) else {
+            continue;
+        };
+        let after = rest.split(' ').next().and_then(|word| word.parse().ok());
+        if after.is_none_or(|after: i64| ours < after) {
+            return Err(format!(
+                "{version} ({description}) took away what this program needs"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(migrations: &[(i64, &str)]) -> Vec<(i64, String)> {
+        migrations
+            .iter()
+            .map(|(version, description)| (*version, (*description).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_program_serves_on_what_a_newer_one_added_and_on_nothing_older() {
+        let ours = [1, 2, 4];
+        let found = run(&[(1, "init"), (2, "b"), (4, "c")]);
+        assert_eq!(fits(&found, &ours), Ok(()));
+        assert!(fits(&found[..2], &ours).is_err());
+        assert!(fits(&found[1..], &ours).is_err());
+        let newer = run(&[(1, "init"), (2, "b"), (3, "between"), (4, "c"), (5, "more")]);
+        assert_eq!(fits(&newer, &ours), Ok(()));
+    }
+
+    #[test]
+    fn a_program_serves_after_a_contraction_that_reckoned_with_it_only() {
+        let ours = [1, 2];
+        let with = |description| run(&[(1, "init"), (2, "b"), (3, "c"), (4, description)]);
+        assert_eq!(fits(&with("contract after 2 drop old"), &ours), Ok(()));
+        for refused in [
+            "contract after 3 drop b",
+            "contract after something",
+            "contract after ",
+        ] {
+            assert!(fits(&with(refused), &ours).is_err(), "{refused}");
+        }
     }
 }

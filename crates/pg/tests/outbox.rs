@@ -435,15 +435,22 @@ async fn of_two_simultaneous_copies_of_a_request_one_is_done_and_the_other_told_
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_ours_is_refused() {
+async fn a_newer_schema_serves_until_it_takes_away_what_this_program_needs() {
     let database = TestDb::create(SERVICE, &MIGRATOR).await;
     let db = database.db(clock()).await;
     db.check_schema(&MIGRATOR).await.unwrap();
     let owner = database.owner().await;
-    sqlx::query("INSERT INTO _migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', true, '', 0)")
-        .execute(&owner)
-        .await
-        .unwrap();
+    let ran = async |version: i64, description: &str| {
+        sqlx::query("INSERT INTO _migrations (version, description, success, checksum, execution_time) VALUES ($1, $2, true, '', 0)")
+            .bind(version)
+            .bind(description)
+            .execute(&owner)
+            .await
+            .unwrap();
+    };
+    ran(98, "later").await;
+    db.check_schema(&MIGRATOR).await.unwrap();
+    ran(99, "contract after 98 drop what was there").await;
     let refused = db.check_schema(&MIGRATOR).await;
     assert!(matches!(refused, Err(MigrateError::Schema(_))));
 }

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
 use nonrecours_followup::{
-    Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, doctor::examine, journal::command::VerifyJournal,
-    serve,
+    Config, DEFAULT_LISTEN, MIGRATOR, SERVICE, doctor::examine, erasure::command::ReplayErasures,
+    journal::command::VerifyJournal, serve,
 };
 use nonrecours_host::{Program, doctor::DoctorOptions, run};
 use nonrecours_rpc::tls::TlsConfig;
@@ -43,6 +43,8 @@ enum Command {
     },
     /// Verify the chain of the journal of accesses; fails, and names the first fault, when it is not as it was sealed.
     VerifyJournal(VerifyJournal),
+    /// After a restore: erase again whoever was erased since the backup, from the journal of erasures kept apart.
+    ReplayErasures(ReplayErasures),
 }
 
 #[tokio::main]
@@ -53,6 +55,7 @@ async fn main() -> ExitCode {
         Command::Health { listen, tls } => Program::Health(listen, tls),
         Command::Doctor { config, options } => Program::Doctor(config, options),
         Command::VerifyJournal(command) => return command.run().await,
+        Command::ReplayErasures(command) => return command.run().await,
     };
     run(SERVICE, &MIGRATOR, program, serve, examine).await
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use nonrecours_contracts::followup::{ErasedRecord, ReceivedReferral};
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryMergeId, BeneficiaryMergeName, BeneficiaryName, EntitlementId,
-    EntitlementName, ErasureName, IdSource, LegalHoldId, LegalHoldName, NoteId, NoteName,
-    OperatorId, ReceivedReferralName, ReferralId, ReferralName, RenewalAlertId, RenewalAlertName,
-    RetentionNoticeId, RetentionNoticeName, StepId, StepName,
+    EntitlementName, ErasureId, ErasureName, IdSource, LegalHoldId, LegalHoldName, NoteId,
+    NoteName, OperatorId, ReceivedReferralName, ReferralId, ReferralName, RenewalAlertId,
+    RenewalAlertName, RetentionNoticeId, RetentionNoticeName, StepId, StepName,
 };
 use nonrecours_pg::{Change, Entry, Tx};
 use nonrecours_rpc::convert::to_timestamp;
@@ -40,6 +40,20 @@ pub async fn erase(
     if legal_hold::store::any_held(tx, operator, &uuids).await? {
         return Err(Error::LegalHold);
     }
+    carry_out(tx, ring, &|_| ids.next(), operator, persons, reason).await
+}
+
+/// Erases persons without asking whether one may be: what was decided once is only done again. `id` gives each erasure its
+/// id; there is one person at least.
+pub(super) async fn carry_out(
+    tx: &mut Tx,
+    ring: &KeyRing,
+    id: &(dyn Fn(BeneficiaryId) -> ErasureId + Sync),
+    operator: OperatorId,
+    persons: &[Person],
+    reason: ErasureReason,
+) -> Result<Vec<Erasure>, Error> {
+    let uuids: Vec<Uuid> = persons.iter().map(|person| person.id.uuid()).collect();
     let held = store::records_of(tx, operator, &uuids).await?;
     let aside = store::aside(tx, operator, &uuids).await?;
     let of_aside = aside.iter().map(|aside| aside.person.id.uuid());
@@ -70,7 +84,7 @@ pub async fn erase(
     words.extend(references.map(|reference| reference.as_str().to_owned()));
     store::forget_batches(tx, operator, &words).await?;
 
-    let erasures = recorded(tx, ids, operator, persons, &held, reason);
+    let erasures = recorded(tx, id, operator, persons, &held, reason);
     store::insert(tx, operator, &erasures).await?;
     let mut references = Vec::with_capacity(all.len());
     for (person, erasure) in persons.iter().zip(&erasures) {
@@ -97,7 +111,7 @@ pub async fn erase(
 
 fn recorded(
     tx: &Tx,
-    ids: &IdSource,
+    id: &dyn Fn(BeneficiaryId) -> ErasureId,
     operator: OperatorId,
     persons: &[Person],
     held: &[store::Held],
@@ -120,7 +134,7 @@ fn recorded(
     let erasure = |person: &Person| Erasure {
         name: ErasureName {
             operator,
-            erasure: ids.next(),
+            erasure: id(person.id),
         },
         beneficiary: name_of(operator, person.id),
         reason,

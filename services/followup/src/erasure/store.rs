@@ -435,6 +435,86 @@ pub async fn insert(tx: &mut Tx, operator: OperatorId, erasures: &[Erasure]) -> 
     Ok(())
 }
 
+/// Adds erasures of an operator as they were kept, but those that are there.
+pub async fn insert_kept(
+    tx: &mut Tx,
+    operator: OperatorId,
+    erasures: &[Erasure],
+) -> Result<Vec<Uuid>, Error> {
+    let mut added = Vec::new();
+    for erasure in erasures {
+        let id = erasure.name.erasure.uuid();
+        let inserted = sqlx::query!(
+            "INSERT INTO erasure (operator_id, erasure_id, beneficiary_id, reason, entitlements, steps, notes, referrals,
+                                  revision, create_time, update_time)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+            operator.uuid(),
+            id,
+            erasure.beneficiary.beneficiary.uuid(),
+            erasure.reason.code(),
+            erasure.records.entitlements,
+            erasure.records.steps,
+            erasure.records.notes,
+            erasure.records.referrals,
+            erasure.revision,
+            erasure.create_time,
+            erasure.update_time
+        )
+        .execute(tx.conn())
+        .await?;
+        if inserted.rows_affected() > 0 {
+            added.push(id);
+        }
+    }
+    Ok(added)
+}
+
+/// The erasure of each of these persons who was erased.
+pub async fn of_persons(
+    tx: &mut Tx,
+    operator: OperatorId,
+    persons: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid)>, Error> {
+    let rows = sqlx::query!(
+        "SELECT beneficiary_id, erasure_id FROM erasure WHERE operator_id = $1 AND beneficiary_id = ANY($2)",
+        operator.uuid(),
+        persons
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.beneficiary_id, row.erasure_id))
+        .collect())
+}
+
+/// Persons of an operator after an id, in the order of their ids, with their references.
+pub async fn references(
+    tx: &mut Tx,
+    operator: OperatorId,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<(BeneficiaryId, String)>, Error> {
+    let rows = sqlx::query!(
+        "SELECT beneficiary_id, external_reference FROM beneficiary
+         WHERE operator_id = $1 AND beneficiary_id > $2 ORDER BY beneficiary_id LIMIT $3",
+        operator.uuid(),
+        after,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            (
+                BeneficiaryId::from_uuid(row.beneficiary_id),
+                row.external_reference,
+            )
+        })
+        .collect())
+}
+
 /// One erasure.
 pub async fn get(tx: &mut Tx, name: &ErasureName) -> Result<Option<Erasure>, Error> {
     let row = sqlx::query_as!(

@@ -107,6 +107,61 @@ pub async fn release(
     }))
 }
 
+/// The operator's key, that of a kept journal when the database has none.
+pub async fn key_or(
+    tx: &mut Tx,
+    ring: &KeyRing,
+    operator: OperatorId,
+    kept: Wrapped,
+) -> Result<ErasureKey, Error> {
+    if let Some(key) = key(tx, ring, operator).await? {
+        return Ok(key);
+    }
+    let key = ring.unwrap_erasure_key(operator, &kept)?;
+    let now = tx.now();
+    sqlx::query!(
+        "INSERT INTO erasure_key (operator_id, key_id, wrapped, create_time) VALUES ($1, $2, $3, $4)",
+        operator.uuid(),
+        kept.key_id,
+        kept.bytes,
+        now
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(PgError::from)?;
+    Ok(key)
+}
+
+/// Makes the digests of these erasures exactly those given, each with its erasure: no more, no fewer.
+pub async fn settle(
+    tx: &mut Tx,
+    operator: OperatorId,
+    of: &[Uuid],
+    digests: &[(Vec<u8>, Uuid)],
+) -> Result<(), Error> {
+    let (all, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = digests.iter().cloned().unzip();
+    sqlx::query!(
+        "DELETE FROM erased_reference WHERE operator_id = $1 AND (erasure_id = ANY($2) OR digest = ANY($3))",
+        operator.uuid(),
+        of,
+        &all
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(PgError::from)?;
+    sqlx::query!(
+        "INSERT INTO erased_reference (operator_id, digest, erasure_id)
+         SELECT $1, new.digest, new.erasure FROM UNNEST($2::bytea[], $3::uuid[]) AS new (digest, erasure)",
+        operator.uuid(),
+        &all,
+        &erasures
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(PgError::from)?;
+    Ok(())
+}
+
 async fn key(
     tx: &mut Tx,
     ring: &KeyRing,
