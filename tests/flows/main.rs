@@ -1,4 +1,4 @@
-//! Journeys over the three services: all in one process with a clock of 2025, and as processes that are killed.
+//! Journeys over the three services: all in one process with a clock of 2025, and as processes, several of each, that are killed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,13 +11,16 @@ mod collector;
 mod commands;
 mod confidential;
 mod documents;
+mod doubles;
 mod files;
 mod imports;
+mod instances;
 mod journey;
 mod killed;
 mod processes;
 mod programs;
 mod scan;
+mod undisturbed;
 
 /// What the journey's requests carry and neither a log nor a span may: accounts, records' references, names, tokens.
 pub const PRIVATE: [&str; 8] = [
