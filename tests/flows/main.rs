@@ -1,4 +1,5 @@
-//! Journeys over the three services: all in one process with a clock of 2025, and as processes, several of each, that are killed.
+//! Journeys over the three services: all in one process with a clock of 2025, and as processes, several of each, that are killed
+//! and cut off from each other and from their database.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +13,7 @@ mod commands;
 mod confidential;
 mod documents;
 mod doubles;
+mod faults;
 mod files;
 mod imports;
 mod instances;
