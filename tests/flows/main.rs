@@ -1,4 +1,5 @@
-//! Journeys over the three services: all in one process with a clock of 2025, and as processes that are killed.
+//! Journeys over the three services: all in one process with a clock of 2025, and as processes, several of each, that are killed
+//! and cut off from each other and from their database.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,8 +12,11 @@ mod collector;
 mod commands;
 mod confidential;
 mod documents;
+mod doubles;
+mod faults;
 mod files;
 mod imports;
+mod instances;
 mod journey;
 mod killed;
 mod money_commands;
@@ -20,6 +24,7 @@ mod processes;
 mod programs;
 mod restore;
 mod scan;
+mod undisturbed;
 mod upgrade;
 
 /// What the journey's requests carry and neither a log nor a span may: accounts, records' references, names, tokens.

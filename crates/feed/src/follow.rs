@@ -6,7 +6,7 @@ use nonrecours_contracts::feed::{
     Change, PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient,
 };
 use nonrecours_kernel::Scope;
-use nonrecours_pg::{Cursor, Db, Tx};
+use nonrecours_pg::{Candidate, Cursor, Db, Tx};
 use nonrecours_rpc::{Failure, client::PeerChannel, telemetry};
 use opentelemetry::{
     KeyValue, global,
@@ -26,6 +26,8 @@ const CALL_MARGIN: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between attempts. Attempts never end: a change is applied, or an operator of the service is told.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often an instance that stands by looks whether the lead is free: at most this long nobody follows.
+const STAND_BY: Duration = Duration::from_secs(1);
 
 /// What a service does with the changes of another.
 pub trait Handler: Send + Sync + 'static {
@@ -53,6 +55,7 @@ pub struct Follower<H> {
 }
 
 struct Instruments {
+    active: Gauge<i64>,
     applied: Counter<u64>,
     failures: Counter<u64>,
     lag: Gauge<i64>,
@@ -60,41 +63,84 @@ struct Instruments {
 }
 
 impl<H: Handler> Follower<H> {
-    /// Follows until shutdown. Failures are logged and tried again, ever more slowly up to a limit.
+    /// Follows until shutdown, while this instance has the lead: of several, one follows, and another takes its place when it
+    /// ends. Failures are logged and tried again, ever more slowly up to a limit.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut client = ChangeFeedServiceClient::new(self.channel.clone());
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.follow() => {}
+        }
+    }
+
+    /// Follows without end.
+    async fn follow(&self) {
         let instruments = Instruments::new(self.service, self.source);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let failure = match self.lead(&instruments).await {
+                Ok(mut lead) => {
+                    tracing::info!(
+                        service = self.service,
+                        source = self.source,
+                        "this instance follows the feed"
+                    );
+                    instruments.active.record(1, &instruments.labels);
+                    pause = FIRST_PAUSE;
+                    // Without the lead, what is in hand is dropped: the database may be silent for long.
+                    tokio::select! {
+                        lost = lead.lost() => lost.into(),
+                        () = self.pages(&instruments) => return,
+                    }
+                }
+                Err(failure) => failure,
+            };
+            self.failed(&failure, &instruments);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Stands by until this instance has the lead.
+    async fn lead(&self, instruments: &Instruments) -> Result<Candidate, StepFailure> {
+        instruments.stand_by();
+        let mut candidate = self.db.candidate(self.source).await?;
+        while !candidate.take().await? {
+            tokio::time::sleep(STAND_BY).await;
+        }
+        Ok(candidate)
+    }
+
+    /// Pulls and applies page after page, without end.
+    async fn pages(&self, instruments: &Instruments) {
+        let mut client = ChangeFeedServiceClient::new(self.channel.clone());
         let mut cursor = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            let step = tokio::select! {
-                () = shutdown.cancelled() => return,
-                step = self.step(&mut client, cursor, &instruments) => step,
-            };
-            match step {
+            match self.step(&mut client, cursor, instruments).await {
                 Ok(reached) => {
                     cursor = Some(reached);
                     pause = FIRST_PAUSE;
                 }
                 Err(failure) => {
-                    instruments.failures.add(1, &instruments.labels);
-                    tracing::warn!(
-                        service = self.service,
-                        source = self.source,
-                        reason = failure.reason,
-                        cause = failure.cause,
-                        "following a feed failed; trying again"
-                    );
+                    self.failed(&failure, instruments);
                     // Somebody else may have moved it: read it again.
                     cursor = None;
-                    tokio::select! {
-                        () = shutdown.cancelled() => return,
-                        () = tokio::time::sleep(pause) => {}
-                    }
+                    tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }
+    }
+
+    fn failed(&self, failure: &StepFailure, instruments: &Instruments) {
+        instruments.failures.add(1, &instruments.labels);
+        tracing::warn!(
+            service = self.service,
+            source = self.source,
+            reason = failure.reason,
+            cause = failure.cause,
+            "following a feed failed; trying again"
+        );
     }
 
     /// Pulls one page and applies it; says where the feed then stands.
@@ -186,6 +232,10 @@ impl Instruments {
     fn new(service: &'static str, source: &'static str) -> Self {
         let meter = global::meter("nonrecours.feed");
         Self {
+            active: meter
+                .i64_gauge("nonrecours.feed.active")
+                .with_description("1 in the instance that follows, 0 in those that stand by")
+                .build(),
             applied: meter
                 .u64_counter("nonrecours.feed.changes")
                 .with_description("Changes applied")
@@ -204,6 +254,12 @@ impl Instruments {
                 KeyValue::new("nonrecours.feed.source", source),
             ],
         }
+    }
+
+    /// Another instance follows, or none: what was measured last here says nothing any more.
+    fn stand_by(&self) {
+        self.active.record(0, &self.labels);
+        self.lag.record(0, &self.labels);
     }
 }
 

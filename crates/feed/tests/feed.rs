@@ -23,7 +23,7 @@ use nonrecours_rpc::{
     Failure, Server, ServerConfig, auth::Verifier, client::PeerChannel, details::Details,
 };
 use nonrecours_testkit::{ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids};
-use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, migrate::Migrator};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
@@ -137,6 +137,81 @@ async fn changes_are_applied_once_in_order_across_restarts_and_two_followers() {
     second.cancel();
     let cursor = db.feed_cursor("scripted").await.unwrap();
     assert_eq!(cursor.position, 350);
+}
+
+/// Sessions of a database that hold a lead.
+const LEADS: &str = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// Waits until one instance has the lead.
+async fn led(database: &TestDb) {
+    let app = database.app().await;
+    let waiting = async {
+        loop {
+            let leads: Vec<i32> = sqlx::query_scalar(LEADS).fetch_all(&app).await.unwrap();
+            assert!(leads.len() < 2, "two have the lead");
+            if leads.len() == 1 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, waiting)
+        .await
+        .expect("one has the lead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_instances_one_follows_and_the_other_takes_its_place() {
+    let database = TestDb::create(SERVICE, &MIGRATOR).await;
+    let script = ScriptedFeed::default();
+    let source = script.serve().await;
+    let names: Vec<String> = (0..30).map(|number| format!("things/{number}")).collect();
+    // Two instances: a pool, a handler, an end of each.
+    let mut instances = Vec::new();
+    for _ in 0..2 {
+        let (db, handler, end) = (
+            database.db(clock()).await,
+            Noting::default(),
+            CancellationToken::new(),
+        );
+        follow(&db, source.channel("-".into()), &handler, &end);
+        instances.push((db, handler, end));
+    }
+    let applied = |number: usize| {
+        let handler: &Noting = &instances[number].1;
+        handler.applied.lock().unwrap().clone()
+    };
+    let mut done = 0;
+    let mut active = None;
+    for chunk in names.chunks(10) {
+        for name in chunk {
+            script.push(name, 1, "thing.changed", &thing(name));
+        }
+        done += chunk.len();
+        assert_eq!(consequences(&database, done).await, names[..done]);
+        led(&database).await;
+        // Whoever was faster at the start has applied all of them, the other none.
+        let now = (0..2).find(|number| applied(*number).contains(&chunk[0]));
+        let now = now.expect("one of them applied it");
+        assert!(chunk.iter().all(|name| applied(now).contains(name)));
+        assert!(!applied(1 - now).iter().any(|name| chunk.contains(name)));
+        match active.replace(now) {
+            None => instances[now].2.cancel(),
+            Some(before) => assert_ne!(now, before, "the other has taken its place"),
+        }
+        if done == 20 {
+            // The lead's session ends, as when the database was restarted: it is taken again.
+            sqlx::query(AssertSqlSafe(format!(
+                "SELECT pg_terminate_backend(pid) FROM ({LEADS}) AS lead"
+            )))
+            .execute(&database.app().await)
+            .await
+            .unwrap();
+            active = None;
+        }
+    }
+    instances[0].2.cancel();
+    instances[1].2.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,11 +22,16 @@ use crate::{
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest statement, wait for a lock, and idle transaction: no request holds rows for longer than this.
-const SESSION_LIMITS: [(&str, &str); 3] = [
+/// Longest statement, wait for a lock, and idle transaction: no request holds rows for longer than this. Then how soon the
+/// server ends the session of an instance that has gone without a word (a host that lost its power, a network that was cut):
+/// after a minute, and with it what it has locked, the lead among it.
+const SESSION_LIMITS: [(&str, &str); 6] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "30s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
 ];
 
 /// How to reach the database.

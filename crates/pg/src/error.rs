@@ -14,8 +14,8 @@ pub enum Error {
         /// Name of the unique constraint.
         constraint: String,
     },
-    /// The database cannot be reached, or has no connection left.
-    #[error("the database cannot be reached")]
+    /// The database cannot be reached, has no connection or no room left, or was too slow.
+    #[error("the database cannot be reached, or cannot do more at present")]
     Unavailable(#[source] sqlx::Error),
     /// The request id was used by this caller for another request.
     #[error("the request id was used for another request")]
@@ -44,9 +44,16 @@ impl From<sqlx::Error> for Error {
                 Some("23505") => Self::Duplicate {
                     constraint: database.constraint().unwrap_or_default().to_owned(),
                 },
-                // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, connection exceptions
-                Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable(error),
-                Some(code) if code.starts_with("08") => Self::Unavailable(error),
+                // admin_shutdown, crash_shutdown, cannot_connect_now; query_canceled by the statement timeout;
+                // idle_in_transaction_session_timeout, when the way to the database was slow; read_only_sql_transaction, in
+                // the middle of a failover
+                Some("57P01" | "57P02" | "57P03" | "57014" | "25P03" | "25006") => {
+                    Self::Unavailable(error)
+                }
+                // connection exceptions; insufficient resources: disk full, out of memory, too many connections
+                Some(code) if code.starts_with("08") || code.starts_with("53") => {
+                    Self::Unavailable(error)
+                }
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),

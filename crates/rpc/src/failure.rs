@@ -189,16 +189,19 @@ impl Failure {
         failure
     }
 
-    /// DEADLINE_EXCEEDED: the caller's deadline or the service's own limit has passed.
+    /// DEADLINE_EXCEEDED: the caller's deadline or the service's own limit has passed. The same request may be sent again: a
+    /// write that was done meanwhile is answered by its request id.
     pub fn deadline_exceeded() -> Self {
-        Self::common(
+        let mut failure = Self::common(
             Code::DeadlineExceeded,
             "DEADLINE_EXCEEDED",
             Text::new(
                 "The deadline has passed.",
                 "Le délai de réponse est dépassé : renvoyez la même demande.",
             ),
-        )
+        );
+        failure.0.retry = Some(RETRY_AFTER);
+        failure
     }
 
     /// RESOURCE_EXHAUSTED: too many requests at once.

@@ -1,5 +1,5 @@
 //! What tests stand on: a real PostgreSQL, a clock that is set by hand, tokens of every role, a service run in
-//! process over real gRPC, and a scripted feed in the place of another service.
+//! process over real gRPC, a scripted feed in the place of another service, and a way between programs that is cut or slowed.
 //!
 //! A development dependency only. It panics where a test would: there is nothing to recover.
 #![allow(
@@ -12,12 +12,14 @@
 pub mod bench;
 mod database;
 mod feed;
+mod proxy;
 mod serving;
 mod tokens;
 
 pub use database::TestDb;
 pub use feed::ScriptedFeed;
 pub use nonrecours_kernel::ManualClock;
+pub use proxy::{Link, Moment, Proxy};
 pub use serving::Serving;
 pub use tokens::{AUDIENCE, ISSUER, Tokens, anonymous};
 
