@@ -279,7 +279,7 @@ impl Processes {
             self.settings
                 .insert(format!("{upper}_OWNER_DATABASE_URL"), urls.owner_url);
         }
-        self.postgres = postgres;
+        self.postgres = Some(postgres);
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -120,6 +120,7 @@ impl Operator {
             }
         })
         .await;
+        let name = format!("{beneficiary}/identity");
         let mut identities = self.manager().beneficiary_identities();
         let known = identities
             .get_beneficiary_identity(GetBeneficiaryIdentityRequest { name })

@@ -89,11 +89,13 @@ FROM instalment
          AS step (place, state, step_time)
 WHERE step.step_time IS NOT NULL;
 
--- When a termination was learned: from then on nothing more is engaged.
+-- When a termination was learned: from then on nothing more is engaged. Not known where the version before has learned it since,
+-- beside this one: then the plan's last change stands for it.
+-- rolling: payment_plan_terminated: the version before leaves the time out, of plans that are terminated and of others.
 ALTER TABLE payment_plan ADD COLUMN terminated_time timestamptz;
 UPDATE payment_plan SET terminated_time = update_time WHERE terminated;
 ALTER TABLE payment_plan
-    ADD CONSTRAINT payment_plan_terminated CHECK (terminated = (terminated_time IS NOT NULL));
+    ADD CONSTRAINT payment_plan_terminated CHECK (terminated OR terminated_time IS NULL);
 
 -- The whole ledger of a programme: what is booked of its operators' conventions, and of its own receivables.
 CREATE VIEW ledger WITH (security_invoker = true) AS

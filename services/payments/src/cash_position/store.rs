@@ -41,7 +41,8 @@ pub async fn before(
     let steps = sqlx::query!(
         r#"SELECT coalesce(sum(step.amount) FILTER (WHERE state = 'ORDERED'), 0) AS "ordered!",
                   coalesce(sum(step.amount) FILTER (WHERE state IN ('PLANNED', 'CALLED', 'CERTIFIED')
-                                                      AND (terminated_time >= $2) IS NOT FALSE), 0) AS "engaged!"
+                                                      AND NOT (terminated AND coalesce(terminated_time, update_time) < $2)),
+                           0) AS "engaged!"
            FROM payment_plan AS plan
                 CROSS JOIN LATERAL (
                     SELECT DISTINCT ON (instalment_id) state, amount
