@@ -18,11 +18,14 @@ const MAX_REQUEST: usize = 4 << 20;
 
 /// What a collector was sent: the path of each request, and its bytes.
 #[derive(Clone, Default)]
-pub struct Received(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+pub struct Received(Arc<Mutex<Sent>>);
+
+/// Requests in their order.
+type Sent = Vec<(String, Vec<u8>)>;
 
 impl Received {
     /// All of it so far.
-    pub fn all(&self) -> Vec<(String, Vec<u8>)> {
+    pub fn all(&self) -> Sent {
         self.0.lock().unwrap().clone()
     }
 }

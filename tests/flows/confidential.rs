@@ -64,7 +64,6 @@ fn person(reference: &str, identity: Identity) -> Record {
             }),
             identity: Some(identity),
         })),
-        ..Record::default()
     }
 }
 
@@ -180,9 +179,7 @@ async fn tell_secrets(processes: &Processes, convention: &str, scanner: &mut Sca
                 month: 10,
                 day: 2,
             }),
-            ..NoteContent::default()
         })),
-        ..Record::default()
     };
     let pushed = client
         .push()
@@ -210,7 +207,6 @@ async fn tell_secrets(processes: &Processes, convention: &str, scanner: &mut Sca
     let beneficiary = pushed.results[0].name.clone();
     let read = GetBeneficiaryIdentityRequest {
         name: format!("{beneficiary}/identity"),
-        ..Default::default()
     };
     let mut identities = client.beneficiary_identities();
     let known = identities.get_beneficiary_identity(read.clone()).await;
@@ -225,7 +221,6 @@ async fn tell_secrets(processes: &Processes, convention: &str, scanner: &mut Sca
     // Secrets where a name, a page or a filter should be.
     let misplaced = GetBeneficiaryRequest {
         name: format!("{operator}/beneficiaries/{}", who.email),
-        ..Default::default()
     };
     let refused = client
         .beneficiaries()

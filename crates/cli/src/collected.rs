@@ -216,10 +216,10 @@ mod tests {
         let mut foreign = whole();
         foreign.spans[1].trace_id = "u".to_owned();
         assert!(judged(&foreign).is_err(), "another trace");
-        for missing in 0..EXPECTED.len() {
+        for (missing, expected) in EXPECTED.iter().enumerate() {
             let mut trace = whole();
             trace.spans.remove(1 + missing);
-            assert!(judged(&trace).is_err(), "without {:?}", EXPECTED[missing]);
+            assert!(judged(&trace).is_err(), "without {expected:?}");
         }
         let mut misplaced = whole();
         misplaced.spans[1].process_id = "conventions".to_owned();

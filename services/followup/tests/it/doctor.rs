@@ -347,7 +347,6 @@ async fn refusals_are_kept_in_a_chain_that_shows_what_was_altered() {
         let mut client = BeneficiaryServiceClient::new(serving.channel(token));
         let asked = GetBeneficiaryRequest {
             name: format!("operators/{OTHER}/beneficiaries/{OTHER}"),
-            ..Default::default()
         };
         client.get_beneficiary(asked).await.unwrap_err().code()
     };

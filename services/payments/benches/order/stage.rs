@@ -287,7 +287,7 @@ impl Service {
         let address = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .unwrap();
-        let JwksSource::File(jwks) = tokens.auth().jwks else {
+        let Some(JwksSource::File(jwks)) = tokens.auth().jwks else {
             panic!("the keys lie in a file");
         };
         let log = std::fs::File::create(folder.join("service.log")).unwrap();
