@@ -815,6 +815,25 @@ async fn the_application_changes_no_entry_and_removes_none_within_its_retention(
     );
 }
 
+/// How often it is tried to purge.
+const PURGES: usize = 1000;
+
+/// Purges until so many links are gone in all: a pass of the service's own may have the chain, or come first.
+async fn purged(suite: &Suite, links: i64) {
+    for _ in 0..PURGES {
+        keep::purge(&suite.db, SERVICE, 12).await.unwrap();
+        let gone: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM access_checkpoint")
+            .fetch_one(&suite.owner)
+            .await
+            .unwrap();
+        if gone == Some(links) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{links} links are not purged");
+}
+
 #[tokio::test]
 async fn entries_go_after_their_retention_and_the_chain_goes_on() {
     let (suite, early) = sealed().await;
@@ -831,7 +850,7 @@ async fn entries_go_after_their_retention_and_the_chain_goes_on() {
     suite
         .clock
         .set(time::macros::datetime!(2026-10-08 09:00 +2));
-    assert_eq!(keep::purge(&suite.db, SERVICE, 12).await.unwrap(), 5);
+    purged(&suite, 5).await;
     let report = check(&suite.db, &[early.head, before.head]).await;
     assert_eq!((report.fault, report.start), (None, early.head));
     assert_eq!(report.head, before.head);
@@ -840,7 +859,7 @@ async fn entries_go_after_their_retention_and_the_chain_goes_on() {
     suite
         .clock
         .set(time::macros::datetime!(2027-10-08 09:00 +2));
-    assert_eq!(keep::purge(&suite.db, SERVICE, 12).await.unwrap(), 1);
+    purged(&suite, 6).await;
     suite.push(vec![person("B3")]).await;
     let report = seal_all(&suite).await;
     assert_eq!((report.fault, report.start), (None, before.head));

@@ -86,9 +86,14 @@ fn by_code(table: &QueryIndicatorsResponse) -> BTreeMap<&str, &IndicatorRow> {
     rows.collect()
 }
 
-pub async fn release(suite: &Suite) -> usize {
+/// Gives how many quarters are released by then: the service itself may have come first.
+pub async fn release(suite: &Suite) -> i64 {
     let ring = suite.vault.ring();
     release_due(&suite.db, ring.counts_with(), "followup")
+        .await
+        .unwrap();
+    sqlx::query_scalar("SELECT count(*) FROM indicator_release_quarter")
+        .fetch_one(&suite.owner)
         .await
         .unwrap()
 }
@@ -321,13 +326,13 @@ async fn a_quarter_is_released_once_and_never_moves() {
     assert!(early.rows.iter().all(|row| row.month <= 6));
 
     suite.clock.set(RELEASED);
-    // Two instances at once: one does it.
+    // Two instances at once: it is done once.
     let (one, other) = tokio::join!(release(&suite), release(&suite));
-    assert_eq!(one + other, 1);
+    assert_eq!((one, other), (3, 3));
     let released = programme(&suite, Breakdown::Commune, Grain::Month, Audience::Internal).await;
     // One more person, late, and one who moved on: the operator sees them, the released figures do not move.
     suite.push(persons("B", "62263", 9, 1)).await;
-    assert_eq!(release(&suite).await, 0);
+    assert_eq!(release(&suite).await, 3);
     let later = programme(&suite, Breakdown::Commune, Grain::Month, Audience::Internal).await;
     assert_eq!(later, released);
     let own = ask(

@@ -303,9 +303,12 @@ async fn the_steps_of_before_are_known_by_their_times_and_the_feed_is_read_again
         texts(&owner, "SELECT source FROM feed_cursor").await,
         [""; 0]
     );
+    // The version before tells of a termination and not when; a time without one is nobody's.
     let ended = "UPDATE payment_plan SET terminated = true";
+    sqlx::query(ended).execute(&owner).await.unwrap();
+    let never = "UPDATE payment_plan SET terminated = false, terminated_time = '2025-10-07T09:00Z'";
     assert_eq!(
-        broken(&owner, ended).await.as_deref(),
+        broken(&owner, never).await.as_deref(),
         Some("payment_plan_terminated")
     );
 }
