@@ -7,6 +7,7 @@
 )]
 
 mod layers;
+mod overload;
 mod rows;
 mod scale;
 mod stage;
@@ -50,6 +51,7 @@ enum Part {
     Page,
     Layers,
     Scale,
+    Overload,
 }
 
 #[tokio::main]
@@ -81,6 +83,10 @@ async fn main() {
     }
     if wanted(Part::Scale) {
         scale::grow(&stage, &mut report, arguments.scale).await;
+    }
+    if wanted(Part::Overload) {
+        println!("overload, {} s", arguments.seconds);
+        overload::storm(&stage, &mut report, arguments.seconds).await;
     }
     report.print();
     stage.strike().await;

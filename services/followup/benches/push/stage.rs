@@ -15,7 +15,7 @@ use nonrecours_followup::{
     vault::Vault,
 };
 use nonrecours_kernel::{
-    Clock as _, ConventionId, ConventionName, IdSource, OperatorId, Scope, SystemClock,
+    Clock as _, ConventionId, ConventionName, IdSource, OperatorId, Role, Scope, SystemClock,
 };
 use nonrecours_localpg::{LocalPg, Options, ServiceUrls, find_binaries};
 use nonrecours_pg::{Db, DbOptions};
@@ -165,6 +165,19 @@ impl Stage {
             ClientTls::default(),
         )
         .unwrap()
+    }
+
+    /// One of several programs of the operator, on a connection of its own.
+    pub fn pushes_of(&self, number: usize) -> PushServiceClient<PeerChannel> {
+        let operator = Some(self.convention.operator);
+        let subject = format!("software-{number}");
+        let token = TokenSource::fixed(self.tokens.token(
+            &subject,
+            &[Role::OperatorAgent],
+            operator,
+        ));
+        let channel = client::connect(&self.service.url, token, ClientTls::default());
+        PushServiceClient::new(channel.unwrap())
     }
 
     pub fn pushes(&self) -> PushServiceClient<PeerChannel> {
