@@ -6,7 +6,7 @@ use nonrecours_contracts::followup::{
     GetIndicatorsRequest, indicator_service_client::IndicatorServiceClient,
 };
 use nonrecours_kernel::ConventionName;
-use nonrecours_rpc::{Failure, client::PeerChannel};
+use nonrecours_rpc::{Failure, client::PeerChannel, details::Details};
 use tonic::{Code, Request};
 
 use super::{domain::Figures, wire};
@@ -34,6 +34,10 @@ pub async fn figures(
             | Code::Cancelled
             | Code::ResourceExhausted
             | Code::Aborted => Failure::unavailable(&status),
+            // The connection broke in the middle of the call: what `followup` says itself has a reason.
+            Code::Unknown | Code::Internal if Details::of(&status).reason.is_empty() => {
+                Failure::unavailable(&status)
+            }
             _ => Failure::internal(&status),
         }),
     }

@@ -164,7 +164,9 @@ async fn without_followup_there_is_no_report() {
     let name = world.in_force(&setting).await.name;
     let mut manager = world.reports(world.tokens.manager(setting.operator));
     let request = report(&name);
-    for code in [Code::Unavailable, Code::NotFound, Code::DeadlineExceeded] {
+    let broken = [Code::Unknown, Code::Internal];
+    let away = [Code::Unavailable, Code::NotFound, Code::DeadlineExceeded];
+    for code in away.into_iter().chain(broken) {
         world.followup.fails(Some(code));
         let (code, details) = refused(manager.create_activity_report(request.clone()).await);
         assert_eq!(
