@@ -17,6 +17,19 @@ fail() {
     exit 1
 }
 
+# Whether a small file system can be mounted here, to be filled up: by root, where root may.
+can_mount() {
+    local folder mounted=1
+    [ "$(id -u)" = 0 ] || return 1
+    folder=$(mktemp -d)
+    if mount -t tmpfs -o size=1m nonrecours "$folder" 2>/dev/null; then
+        mounted=0
+        umount "$folder"
+    fi
+    rmdir "$folder"
+    return $mounted
+}
+
 # Tools are built apart from the project, so that neither evicts the other's artefacts.
 cargo_tool() {
     say "installing $1 $2 into .tools (once; a few minutes)"

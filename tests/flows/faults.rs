@@ -349,3 +349,77 @@ async fn a_service_is_overrun() {
     ask().await.expect("the next one is served at once");
     assert_eq!(processes.faults(), "");
 }
+
+/// Needs the right to mount a small file system.
+#[cfg(feature = "full-disk")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_disk_of_postgresql_is_full() {
+    use std::{io::Write as _, process::Command};
+
+    use nonrecours_contracts::conventions::CreateProgrammeRequest;
+
+    /// The programme there is, as one more.
+    async fn another_programme(officer: &Client, number: u32) -> CreateProgrammeRequest {
+        let request = ListProgrammesRequest::default();
+        let page = officer.programmes().list_programmes(request).await;
+        let mut programme = page.unwrap().into_inner().programmes.remove(0);
+        programme.name.clear();
+        programme.display_name = format!("Programme {number}");
+        CreateProgrammeRequest {
+            programme: Some(programme),
+            request_id: nonrecours_testkit::request_id(),
+        }
+    }
+    /// A file system of its own, unmounted at the end.
+    struct SmallDisk(TempDir);
+    impl Drop for SmallDisk {
+        fn drop(&mut self) {
+            let mut umount = Command::new("umount");
+            umount.arg("--lazy").arg(self.0.path());
+            assert!(umount.status().unwrap().success());
+        }
+    }
+    let disk = folder();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=320m,mode=755", "nonrecours"]);
+    let mounted = mount.arg(disk.path()).status().unwrap();
+    assert!(mounted.success(), "only root may mount");
+    let disk = SmallDisk(disk);
+
+    let processes = Processes::lay_out(durable(&disk.0)).await;
+    let ballast = disk.0.path().join("ballast");
+    let steps = [Step::PushRecords, Step::PayBalance];
+    journey(processes, &steps, async |processes, witness| {
+        // The log of transactions has room to go on: a new segment, which the checkpoint begins to write.
+        let url = processes.postgres().superuser_url("postgres");
+        let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+            .await
+            .unwrap();
+        for statement in ["SELECT pg_switch_wal()", "CHECKPOINT"] {
+            sqlx::query(statement).execute(&mut admin).await.unwrap();
+        }
+        let mut file = std::fs::File::create(&ballast).unwrap();
+        let piece = vec![1; 4096];
+        while file.write_all(&piece).is_ok() {}
+        drop(file);
+        // Somebody writes until there is no room for it.
+        let writing = async {
+            let officer = processes.cast.officer().unwrap();
+            for number in 0.. {
+                let request = another_programme(&officer, number).await;
+                if let Err(status) = officer.programmes().create_programme(request).await {
+                    return told(&status);
+                }
+            }
+            unreachable!("it ends with a refusal")
+        };
+        assert_eq!(timeout(LIMIT, writing).await.unwrap(), Code::Unavailable);
+        sleep(lasting()).await;
+        std::fs::remove_file(&ballast).unwrap();
+        witness.served().await;
+        let log = processes.postgres().home().join("server.log");
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(log.contains("No space left on device") && !log.contains("PANIC"));
+    })
+    .await;
+}

@@ -94,6 +94,16 @@ impl TestDb {
             .expect("the owner connects")
     }
 
+    /// Removes it before the server of the test process goes: for tests that make very many.
+    pub async fn remove(self) {
+        let server = SERVER.get().expect("it was made on this server");
+        let (_, database) = self.urls.owner_url.rsplit_once('/').expect("a URL");
+        let database = database.split('?').next().unwrap_or(database);
+        nonrecours_localpg::drop_database(&server.admin(), database)
+            .await
+            .expect("the test's database is removed");
+    }
+
     /// A plain pool under the application role, outside any scope.
     pub async fn app(&self) -> PgPool {
         PgPool::connect(self.app_url())
