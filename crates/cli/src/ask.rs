@@ -122,7 +122,14 @@ pub fn in_french(status: Status) -> anyhow::Error {
     if details.french.is_empty() {
         anyhow::anyhow!("{status}")
     } else {
-        anyhow::anyhow!("{} ({})", details.french, details.reason)
+        let mut told = format!("{} ({})", details.french, details.reason);
+        for blocker in &details.blockers {
+            told.push_str(&format!(
+                "\n  • {} : {} ({})",
+                blocker.subject, blocker.description, blocker.r#type
+            ));
+        }
+        anyhow::anyhow!(told)
     }
 }
 

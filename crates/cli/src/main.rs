@@ -12,8 +12,10 @@ use nonrecours_cli::{
         books,
         budgets::{self, Budgets},
         cash::{self, Cash},
+        codes::{self, Codes},
         commitments::{self, Commitments},
         controls::{self, Controls},
+        corrections::{self, Correction},
         funds::{self, Funds},
         notices::{self, Notices},
         recoveries::{self, Recoveries},
@@ -146,6 +148,11 @@ enum Command {
     /// See the cash position of a programme; record what the State pays.
     #[command(subcommand)]
     Cash(Cash),
+    /// See and set what a programme pays under: its accountant's codes, or the account of its bank.
+    #[command(subcommand)]
+    Codes(Codes),
+    /// Cancel or reduce an order that the accountant has taken in charge, on a slip of its own, and write its file.
+    Correct(Correction),
     /// See what of a budget year must be ordered by 31 January, and close it.
     #[command(subcommand)]
     BudgetYear(Years),
@@ -459,6 +466,15 @@ async fn run(cli: Cli, capture: &SpanCapture) -> anyhow::Result<ExitCode> {
         }
         Command::Cash(command) => {
             println!("{}", cash::run(&State::read(&cli.state)?, command).await?);
+            Ok(())
+        }
+        Command::Codes(command) => {
+            println!("{}", codes::run(&State::read(&cli.state)?, command).await?);
+            Ok(())
+        }
+        Command::Correct(command) => {
+            let state = State::read(&cli.state)?;
+            println!("{}", corrections::run(&state, command).await?);
             Ok(())
         }
         Command::BudgetYear(command) => {

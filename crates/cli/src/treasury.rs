@@ -143,5 +143,6 @@ fn state_of(order: &SlipOrder) -> &'static str {
         SlipOrderState::TakenInCharge => "pris en charge",
         SlipOrderState::Rejected => "rejeté",
         SlipOrderState::Paid => "payé",
+        SlipOrderState::Cancelled => "annulé",
     }
 }

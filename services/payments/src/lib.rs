@@ -8,6 +8,7 @@ mod bank_account;
 mod budget_year;
 mod cash_position;
 mod config;
+mod correction;
 pub mod doctor;
 mod error;
 mod explanation;

@@ -1,12 +1,14 @@
 //! Everyday steps on a running suite: commitments, budgets, reports, formal notices, controls, accounts and calls for
-//! funds, recoveries, cash. Each command gives the text that it would print.
+//! funds, posting codes, corrections, recoveries, cash. Each command gives the text that it would print.
 
 pub mod accounts;
 pub mod books;
 pub mod budgets;
 pub mod cash;
+pub mod codes;
 pub mod commitments;
 pub mod controls;
+pub mod corrections;
 pub mod funds;
 pub mod life;
 pub mod notices;

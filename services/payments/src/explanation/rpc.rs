@@ -15,7 +15,7 @@ use super::{
     store::{self, Of},
     wire,
 };
-use crate::{error::Error, instalment};
+use crate::{correction, error::Error, instalment};
 
 /// Parent of a list over every operator that the caller may see.
 const EVERY_OPERATOR: &str = "operators/-";
@@ -87,7 +87,7 @@ fn reach(caller: &Caller, parent: &str) -> Result<(Of, Scope), Error> {
     Ok((of, caller.reach(operator)?))
 }
 
-/// Explains these instalments: four statements, however many they are.
+/// Explains these instalments: a handful of statements, however many they are.
 async fn explained(
     tx: &mut Tx,
     names: &[InstalmentName],
@@ -108,6 +108,7 @@ async fn explained(
         let history = histories.entry(event.resource.clone()).or_default();
         history.push(event);
     }
+    let corrections = correction::store::open(tx, names).await?;
     let today = paris_date(tx.now());
     names
         .iter()
@@ -116,7 +117,10 @@ async fn explained(
                 let instalment = schedule.find(name.instalment)?;
                 let history = histories.get(&name.to_string());
                 let history = history.map(Vec::as_slice).unwrap_or_default();
-                Some(wire::explanation(schedule, instalment, history, today))
+                let correction = corrections.get(name).copied();
+                Some(wire::explanation(
+                    schedule, instalment, history, correction, today,
+                ))
             });
             // One snapshot: what the page lists is there.
             Ok(found.ok_or_else(|| Failure::bug("an instalment without its plan"))?)

@@ -1,7 +1,7 @@
 //! An instalment explained, as protobuf.
 
 use nonrecours_contracts::{common, payments as wire};
-use nonrecours_kernel::{Role, Text, change_label, french_date, paris_date};
+use nonrecours_kernel::{Money, Role, Text, change_label, french_date, paris_date};
 use nonrecours_pg::Event;
 use nonrecours_rpc::convert::{to_blocker, to_date, to_money, to_timestamp};
 use time::Date;
@@ -16,6 +16,7 @@ pub fn explanation(
     schedule: &Schedule,
     instalment: &Instalment,
     history: &[Event],
+    correction: Option<Money>,
     today: Date,
 ) -> wire::InstalmentExplanation {
     let plan = &schedule.plan;
@@ -36,6 +37,10 @@ pub fn explanation(
             .or_else(|| Charge::year(plan.charged_year())),
     };
     let charge = charge.filter(|_| instalment.is_live());
+    let mut obstacles = schedule.obstacles_on(instalment, today);
+    if let (Some(amount), Some(Next::Confirm)) = (correction, next) {
+        obstacles.push(Obstacle::CorrectionOpen(instalment, amount));
+    }
     let made = instalment.state.duties().filter(|_| next.is_some());
     wire::InstalmentExplanation {
         instalment: instalment.name.to_string(),
@@ -50,11 +55,7 @@ pub fn explanation(
         basis_fr: next.map(Next::basis).unwrap_or_default().to_owned(),
         message_fr: text.fr.into_owned(),
         message_en: text.en.into_owned(),
-        obstacles: schedule
-            .obstacles_on(instalment, today)
-            .iter()
-            .map(obstacle)
-            .collect(),
+        obstacles: obstacles.iter().map(obstacle).collect(),
         history: history.iter().map(event).collect(),
         charged_budget_year: charge.map_or(0, |charge| charge.year),
         last_order_date: charge

@@ -90,6 +90,27 @@ impl Played {
         self.schedule.instalments[index] = next;
     }
 
+    /// What the service does when a correction of an order is taken in charge.
+    fn correct(&mut self, index: usize, share: i64) -> Result<(), Mismatch> {
+        let instalments = &self.schedule.instalments;
+        let index = index % instalments.len();
+        let current = instalments[index].clone();
+        let cents = (current.amount.cents() * share / 100).max(1);
+        let amount = Money::from_cents(cents);
+        let Ok(next) = current.corrected(amount, self.now) else {
+            return Ok(());
+        };
+        let id = entry_id(&self.books);
+        let entry = LedgerEntry::correct(id, &next, amount, "service", self.now);
+        self.books.push(entry);
+        self.schedule.instalments[index] = next;
+        if self.schedule.plan.measures.terminated {
+            self.payable = self.schedule.planned()?;
+            return Ok(());
+        }
+        self.replan(self.schedule.plan.last_cause())
+    }
+
     /// What the service does with a revision of the convention.
     fn learn(&mut self, agreement: &Agreement) -> Result<(), Mismatch> {
         match self.schedule.plan.clone().learn(agreement, self.now)? {
@@ -218,6 +239,9 @@ impl Played {
             Event::ComesBack => {
                 self.come_back();
                 return Ok(true);
+            }
+            Event::Corrected(index, share) => {
+                return Ok(self.correct(index, share).is_ok());
             }
             Event::Recovering(recovering, actor) => {
                 return Ok(self.recover(&recovering, actor).is_ok());
@@ -362,7 +386,7 @@ impl Played {
             .collect();
         prop_assert_eq!(keys.len(), self.books.len());
         let recoveries: Vec<_> = self.recoveries.iter().collect();
-        let verified = Verification::of(&self.schedule, &recoveries, &self.totals()).unwrap();
+        let verified = Verification::of(&self.schedule, &recoveries, &[], &self.totals()).unwrap();
         prop_assert_eq!(verified.discrepancies, []);
         // Each is paid once, and once more for each time that the money came back.
         for one in &self.schedule.instalments {

@@ -283,6 +283,29 @@ impl Instalment {
         Ok(self.reach(State::Ordered(ordered), now))
     }
 
+    /// ORDERED -> PLANNED when a correction takes off all of its order: what was called, justified and certified ended with it;
+    /// ORDERED with less when it takes off a part.
+    pub fn corrected(self, amount: Money, now: OffsetDateTime) -> Result<Self, Refusal> {
+        if self.state.stage() != Stage::Ordered {
+            return Err(Refusal::NotOrdered(self.state.stage()));
+        }
+        let left = self.amount.checked_sub(amount);
+        match left.filter(|left| left.is_positive()) {
+            None => {
+                let amount = self.amount;
+                Ok(self.replan(amount, now))
+            }
+            Some(left) => {
+                let state = self.state.clone();
+                let reduced = self.reach(state, now);
+                Ok(Self {
+                    amount: left,
+                    ..reduced
+                })
+            }
+        }
+    }
+
     /// What reaching this state books.
     pub fn movement(&self) -> Option<Movement> {
         match self.state {

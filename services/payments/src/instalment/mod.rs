@@ -3,6 +3,7 @@
 mod asked;
 #[cfg(test)]
 mod conservation;
+pub(crate) mod correcting;
 pub(crate) mod document;
 pub(crate) mod document_store;
 mod domain;

@@ -44,6 +44,8 @@ pub enum Obstacle<'a> {
     AccountNotApproved(&'a Instalment),
     /// Its account was superseded or revoked since the call.
     AccountChanged(&'a Instalment),
+    /// A correction of its order waits for the accountant: so much would be taken off.
+    CorrectionOpen(&'a Instalment, Money),
 }
 
 impl Next {
@@ -207,6 +209,15 @@ impl Obstacle<'_> {
                 "Le compte à payer n'est pas approuvé : une autre personne que celle qui l'a saisi vérifie le RIB et \
                  l'approuve.",
             ),
+            Self::CorrectionOpen(instalment, amount) => Blocker::new(
+                "CORRECTION_OPEN",
+                instalment.name.to_string(),
+                format!("A correction of the order by {amount} waits for the accountant's answer."),
+                format!(
+                    "Une correction du mandat, de {}, attend la réponse du comptable : le paiement en dépend.",
+                    amount.french()
+                ),
+            ),
             Self::AccountChanged(instalment) => Blocker::new(
                 "ACCOUNT_CHANGED",
                 account(instalment),
@@ -229,6 +240,7 @@ impl Obstacle<'_> {
             Self::Cancelled(Cause::Amendment) => "avenant à la convention",
             Self::YearClosed(_) => "CGCT, art. L. 1612-11",
             Self::DocumentMissing(..) => "CGCT, art. D. 1617-19 et annexe I (décret n° 2016-33)",
+            Self::CorrectionOpen(..) => "décret n° 2012-1246, art. 32 et 33",
             Self::AccountNotApproved(_) => "décret n° 2012-1246, art. 9",
             Self::AccountChanged(_) => "convention, art. 6 ; décret n° 2012-1246, art. 20",
         }
@@ -253,6 +265,7 @@ impl Obstacle<'_> {
             Self::DocumentMissing(..) | Self::AccountChanged(_) => {
                 vec![Role::OperatorManager, Role::ProgrammeOfficer]
             }
+            Self::CorrectionOpen(..) => vec![Role::Accountant],
             Self::AccountNotApproved(_) => vec![Role::ProgrammeOfficer, Role::AuthorisingOfficer],
             Self::Terminated | Self::Cancelled(_) => Vec::new(),
         }

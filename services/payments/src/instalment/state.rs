@@ -127,6 +127,13 @@ pub struct Destination {
     pub standing: Standing,
 }
 
+impl Duty {
+    /// Whether who orders, or corrects an order, may not have made it.
+    pub const fn precedes_the_order(self) -> bool {
+        matches!(self, Self::Call | Self::Certification)
+    }
+}
+
 impl Step {
     /// A step of the one who acts in this scope.
     pub fn of(scope: &Scope, time: OffsetDateTime) -> Self {

@@ -204,6 +204,27 @@ impl LedgerEntry {
         }
     }
 
+    /// Takes back as much of a certification as a correction took off its order.
+    pub fn correct(
+        id: LedgerEntryId,
+        corrected: &Instalment,
+        amount: Money,
+        actor: &str,
+        now: OffsetDateTime,
+    ) -> Self {
+        let (kind, position) = (corrected.kind.french(), corrected.position);
+        let what = if corrected.is_ordered() {
+            "Mandat réduit"
+        } else {
+            "Mandat annulé"
+        };
+        Self {
+            amount,
+            label: format!("{what}, écriture contrepassée : {kind} (échéance n° {position})"),
+            ..Self::book(id, corrected, Movement::Reversal, actor, now)
+        }
+    }
+
     /// Books the last step of a recovery: how much moves from where to where.
     pub fn recover(
         id: LedgerEntryId,

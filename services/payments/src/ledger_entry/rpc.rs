@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Account, LedgerEntry, Subject, store,
-    verify::{Booked, Discrepancy, Figure, Verification},
+    verify::{Booked, Discrepancy, Figure, Sent, Verification},
 };
 use crate::{
     error::Error,
@@ -83,12 +83,14 @@ impl Ledger {
         let schedules = instalment::store::schedules(&mut tx, &conventions).await?;
         let mut booked = store::booked(&mut tx, &conventions).await?;
         let recoveries = recovery::store::of(&mut tx, &conventions).await?;
+        let mut orders = store::orders(&mut tx, &conventions).await?;
         let verifications = schedules.iter().map(|schedule| {
             let convention = schedule.plan.convention;
             let own = |recovery: &&Recovery| recovery.name.parent() == convention;
             let recoveries: Vec<_> = recoveries.iter().filter(own).collect();
             let booked = booked.remove(&convention);
-            verified(schedule, &recoveries, &booked.unwrap_or_default())
+            let orders = orders.remove(&convention).unwrap_or_default();
+            verified(schedule, &recoveries, &orders, &booked.unwrap_or_default())
         });
         Ok(VerifyLedgerResponse {
             verifications: verifications.collect::<Result<_, Mismatch>>()?,
@@ -113,9 +115,10 @@ fn reach(caller: &Caller, parent: &str) -> Result<(Option<ConventionName>, Scope
 fn verified(
     schedule: &Schedule,
     recoveries: &[&Recovery],
+    orders: &[Sent],
     booked: &[Booked],
 ) -> Result<PlanVerification, Mismatch> {
-    let verification = Verification::of(schedule, recoveries, booked)?;
+    let verification = Verification::of(schedule, recoveries, orders, booked)?;
     let discrepancies = verification.discrepancies.into_iter();
     Ok(PlanVerification {
         payment_plan: schedule.plan.name().to_string(),
@@ -149,6 +152,7 @@ impl From<Discrepancy> for WireDiscrepancy {
             Figure::PlanRecoveredAmount => DiscrepancyKind::PlanRecoveredAmount,
             Figure::StateDueAmount => DiscrepancyKind::StateDueAmount,
             Figure::StateReceivedAmount => DiscrepancyKind::StateReceivedAmount,
+            Figure::OrderAmount => DiscrepancyKind::OrderAmount,
         };
         Self {
             kind: kind.into(),

@@ -11,7 +11,10 @@ use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Account, LedgerEntry, Movement, Subject, verify::Booked};
+use super::{
+    Account, LedgerEntry, Movement, Subject,
+    verify::{Booked, Sent},
+};
 use crate::payment_plan;
 
 /// Writes an entry. The table's unique keys refuse to book a revision of an instalment or a recovery twice, or a payment that
@@ -107,6 +110,46 @@ pub async fn booked(
             last_actor: row.last_actor,
         };
         found.entry(convention).or_default().push(booked);
+    }
+    Ok(found)
+}
+
+/// The orders of these conventions that stand, with what corrections took off each.
+pub async fn orders(
+    tx: &mut Tx,
+    conventions: &[ConventionName],
+) -> Result<BTreeMap<ConventionName, Vec<Sent>>, Error> {
+    let (operators, conventions) = payment_plan::store::keys(conventions);
+    let rows = sqlx::query!(
+        r#"SELECT orders.operator_id, orders.convention_id, orders.instalment_id, orders.amount,
+                  coalesce(sum(correction.amount), 0) AS "corrected!"
+           FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
+                JOIN slip_order AS orders USING (operator_id, convention_id)
+                LEFT JOIN slip_correction AS correction
+                     ON correction.operator_id = orders.operator_id AND correction.convention_id = orders.convention_id
+                        AND correction.instalment_id = orders.instalment_id AND correction.attempt = orders.attempt
+                        AND correction.state = 'TAKEN_IN_CHARGE'
+           WHERE orders.state NOT IN ('FLOW_REJECTED', 'REJECTED')
+           GROUP BY orders.operator_id, orders.convention_id, orders.instalment_id, orders.attempt"#,
+        &operators,
+        &conventions
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let instalment = InstalmentName {
+            operator: OperatorId::from_uuid(row.operator_id),
+            convention: ConventionId::from_uuid(row.convention_id),
+            instalment: InstalmentId::from_uuid(row.instalment_id),
+        };
+        let money = |sum| Money::try_from(sum).map_err(|_| Error::Damaged(instalment.to_string()));
+        let sent = Sent {
+            instalment,
+            amount: money(row.amount)?,
+            corrected: money(row.corrected)?,
+        };
+        found.entry(instalment.parent()).or_default().push(sent);
     }
     Ok(found)
 }

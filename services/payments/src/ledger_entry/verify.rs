@@ -1,6 +1,6 @@
 //! The books against the figures: everything recomputed from the entries, and compared.
 
-use nonrecours_kernel::{Money, Text};
+use nonrecours_kernel::{InstalmentName, Money, Text};
 
 use super::{Account, Movement, Subject};
 use crate::{
@@ -22,6 +22,17 @@ pub struct Booked {
     pub entries: i64,
     /// Who made the step that the last one books.
     pub last_actor: String,
+}
+
+/// An order that stands, and what corrections took off it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// What it orders.
+    pub instalment: InstalmentName,
+    /// Amount, as it was ordered.
+    pub amount: Money,
+    /// What was taken off.
+    pub corrected: Money,
 }
 
 /// A figure that is verified.
@@ -51,6 +62,8 @@ pub enum Figure {
     StateDueAmount,
     /// What has come of it.
     StateReceivedAmount,
+    /// Amount of an instalment whose order is in a slip.
+    OrderAmount,
 }
 
 /// A figure that the books do not bear out.
@@ -82,6 +95,7 @@ impl Verification {
     pub fn of(
         schedule: &Schedule,
         recoveries: &[&Recovery],
+        orders: &[Sent],
         booked: &[Booked],
     ) -> Result<Self, Mismatch> {
         let mut discrepancies = Vec::new();
@@ -90,6 +104,9 @@ impl Verification {
         }
         for recovery in recoveries {
             discrepancies.extend(of_recovery(recovery, booked)?);
+        }
+        for order in orders {
+            discrepancies.extend(of_order(schedule, order)?);
         }
         discrepancies.extend(of_plan(schedule, booked)?);
         let mut balances = Vec::new();
@@ -135,6 +152,10 @@ impl Discrepancy {
             Figure::StateReceivedAmount => {
                 ("amount received from the State", "montant reçu de l'État")
             }
+            Figure::OrderAmount => (
+                "amount of the instalment ordered",
+                "montant de l'échéance mandatée",
+            ),
         };
         let (expected, found) = (&self.expected, &self.found);
         Text::new(
@@ -224,6 +245,18 @@ fn of_recovery(
         .filter_map(move |(figure, expected, found)| {
             differs(figure, &subject, expected.to_string(), found.to_string())
         }))
+}
+
+fn of_order(schedule: &Schedule, order: &Sent) -> Result<Option<Discrepancy>, Mismatch> {
+    let found = schedule.find(order.instalment.instalment);
+    let found = found.map_or(Money::ZERO, |one| one.amount);
+    let expected = less(order.amount, order.corrected)?;
+    Ok(differs(
+        Figure::OrderAmount,
+        &order.instalment.to_string(),
+        expected.to_string(),
+        found.to_string(),
+    ))
 }
 
 fn of_plan(schedule: &Schedule, booked: &[Booked]) -> Result<Vec<Discrepancy>, Mismatch> {

@@ -22,7 +22,7 @@ use super::{Cause, Outcome, PaymentDifference, Settlement, Subject, store};
 use crate::{
     error::{DOMAIN, Error},
     instalment,
-    return_file::{OrderKey, rpc::slip_entry},
+    return_file::{OrderKey, wire::slip_entry},
     slip,
 };
 

@@ -177,6 +177,15 @@ impl PaymentPlan {
         })
     }
 
+    /// What a plan that is planned again without a new word is planned again for: what last changed what is due.
+    pub fn last_cause(&self) -> Cause {
+        if self.measures.due.is_some() {
+            Cause::Decision
+        } else {
+            Cause::Amendment
+        }
+    }
+
     /// Adds a payment, never beyond what the instalments make up.
     pub fn pay(self, amount: Money, planned: Money, now: OffsetDateTime) -> Result<Self, Mismatch> {
         let paid = self

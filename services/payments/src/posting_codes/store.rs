@@ -18,6 +18,25 @@ pub async fn current(
     tx: &mut Tx,
     name: &PostingCodesName,
 ) -> Result<Option<PostingCodes>, pg::Error> {
+    last(tx, name, i32::MAX).await
+}
+
+/// The codes of a version.
+pub async fn version(
+    tx: &mut Tx,
+    name: &PostingCodesName,
+    version: i32,
+) -> Result<Option<PostingCodes>, pg::Error> {
+    let found = last(tx, name, version).await?;
+    Ok(found.filter(|codes| codes.version == version))
+}
+
+/// The last version up to this one.
+async fn last(
+    tx: &mut Tx,
+    name: &PostingCodesName,
+    until: i32,
+) -> Result<Option<PostingCodes>, pg::Error> {
     let row = sqlx::query_as!(
         Row,
         r#"SELECT version, authority_siret, posting_office, collectivity_code, budget_code, function_code,
@@ -28,9 +47,10 @@ pub async fn current(
                   create_time AS update_time,
                   rules.first_kinds AS "first_kinds?", rules.later_kinds AS "later_kinds?"
            FROM posting_codes AS codes LEFT JOIN document_rules AS rules USING (programme_id, version)
-           WHERE programme_id = $1
+           WHERE programme_id = $1 AND version <= $2
            ORDER BY version DESC LIMIT 1"#,
-        name.programme.uuid()
+        name.programme.uuid(),
+        until
     )
     .fetch_optional(tx.conn())
     .await?;

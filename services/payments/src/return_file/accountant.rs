@@ -7,7 +7,7 @@ use nonrecours_kernel::Money;
 use nonrecours_pes::{Anomaly, Item, ReturnKind, Returns, Verdict};
 use nonrecours_xmlflow::{Fault, Problem};
 
-use super::{About, FileKind, Known, OrderKey, Paid, Reading, Statement, reading::words};
+use super::{About, FileKind, Known, Paid, Reading, Statement, Target, reading::words};
 use crate::slip::Reason;
 
 /// A file's name comes back with its extension or without.
@@ -17,18 +17,18 @@ pub(super) fn flow_key(name: &str) -> &str {
 
 /// Reads a file to its end.
 pub(super) fn read(known: &Known, mut returns: Returns<impl BufRead>) -> Result<Reading, Fault> {
-    let mut statements: BTreeMap<OrderKey, Statement> = BTreeMap::new();
+    let mut statements: BTreeMap<Target, Statement> = BTreeMap::new();
     let mut unknown = 0_i64;
     while let Some(item) = returns.next() {
         let item = item?;
-        let keys: &[OrderKey] = match &item {
+        let keys: &[Target] = match &item {
             Item::Acknowledged { slip: None, .. } => {
                 let name = returns.header().file_name.as_deref().unwrap_or_default();
                 known.flows.get(flow_key(name)).map_or(&[], Vec::as_slice)
             }
             Item::Acknowledged {
                 slip: Some(slip), ..
-            } => known.slips.get(slip).map_or(&[], Vec::as_slice),
+            } => known.of_slip(slip, returns.header().file_name.as_deref()),
             Item::Anomalous { piece, .. }
             | Item::Piece { piece, .. }
             | Item::Paid { piece, .. } => known.pieces.get(piece).map_or(&[], std::slice::from_ref),

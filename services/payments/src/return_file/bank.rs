@@ -13,7 +13,7 @@ use nonrecours_xmlflow::{Fault, Problem};
 use time::Date;
 
 use super::{
-    About, FileKind, Known, OrderKey, Paid, Reading, Returned, Statement, Stranger, reading::words,
+    About, FileKind, Known, Paid, Reading, Returned, Statement, Stranger, Target, reading::words,
 };
 use crate::slip::{Order, Reason};
 
@@ -62,7 +62,7 @@ pub(super) fn read(known: &Known, mut reader: Reader<impl BufRead>) -> Result<Re
 
 #[derive(Default)]
 struct Heard {
-    statements: BTreeMap<OrderKey, Statement>,
+    statements: BTreeMap<Target, Statement>,
     unknown: i64,
     strangers: BTreeSet<Stranger>,
 }

@@ -80,7 +80,7 @@ impl Heard {
                 "The flow is said to be rejected; it was said to be accepted.",
                 "Le flux est dit rejeté alors qu'il avait été dit accepté.",
             ),
-            (None, _) | (Some(_), Stage::FlowRejected | Stage::Rejected) => {}
+            (None, _) | (Some(_), Stage::FlowRejected | Stage::Rejected | Stage::Cancelled) => {}
         }
     }
 
@@ -101,6 +101,8 @@ impl Heard {
                 self.reach(Stage::Rejected, reason);
             }
             PieceState::Rejected if stage.rejected() => {}
+            // Older than the correction that cancelled it.
+            _ if stage == Stage::Cancelled => {}
             // Older than the return of the money.
             _ if self.next.return_date.is_some() => {}
             PieceState::Rejected => self.contradicts(
@@ -121,7 +123,7 @@ impl Heard {
 
     fn payment(&mut self, paid: Paid) {
         let order = &self.next;
-        let ordered = order.amount;
+        let ordered = order.due();
         if order.return_date.is_some_and(|back| paid.date <= back) && paid.amount == Some(ordered) {
             // Older than its return.
             return;
@@ -150,7 +152,7 @@ impl Heard {
 
     /// The money is back: nothing was paid by this order after all.
     fn returned(&mut self, returned: &Returned) {
-        let (ordered, sum) = (self.next.amount, returned.amount);
+        let (ordered, sum) = (self.next.due(), returned.amount);
         let stated = Some(Paid {
             amount: sum,
             date: returned.date,
@@ -200,7 +202,7 @@ impl Heard {
     }
 
     fn differs(&mut self, paid: Paid) {
-        let ordered = self.next.amount;
+        let ordered = self.next.due();
         let day = french_date(paid.date);
         let (en, fr) = told(paid.amount);
         self.diverge(Divergence {

@@ -22,6 +22,7 @@ fn transmitted() -> Order {
         attempt: 1,
         piece: 7,
         amount: ORDERED,
+        reduced: Money::ZERO,
         stage: Stage::Transmitted,
         taken_in_charge: false,
         reason: Reason::default(),

@@ -9,10 +9,13 @@ mod hearings;
 mod reading;
 pub mod rpc;
 pub mod store;
+mod taking;
 mod upload;
+pub mod wire;
 
 pub use domain::{FileKind, ReturnFile};
 pub use hearing::{Divergence, Heard, hear};
 pub use reading::{
-    About, Known, KnownOrder, Named, OrderKey, Paid, Reading, Returned, Statement, Stranger, read,
+    About, Known, KnownOrder, Named, OrderKey, Paid, Reading, Returned, Statement, Stranger,
+    Target, read,
 };

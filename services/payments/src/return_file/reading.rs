@@ -11,7 +11,10 @@ use nonrecours_xmlflow::{Fault, Scanner};
 use time::Date;
 
 use super::{FileKind, accountant, bank};
-use crate::slip::{Order, Reason, Slip};
+use crate::{
+    correction::CorrectionKey,
+    slip::{Order, Reason, Slip},
+};
 
 /// Longest words kept of the accountant's or the bank's, in characters; the rest is in the file.
 const MAX_REASON: usize = 500;
@@ -21,11 +24,20 @@ const BANK_ROOT: &str = "Document";
 /// An order: the instalment, and which of its orders.
 pub type OrderKey = (InstalmentName, i16);
 
-/// An order as files name it.
+/// What a file may say something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// An order.
+    Order(OrderKey),
+    /// A correction of one.
+    Correction(CorrectionKey),
+}
+
+/// An order, or a correction of one, as files name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownOrder {
-    /// The order.
-    pub key: OrderKey,
+    /// Which.
+    pub target: Target,
     /// Budget year of its slip.
     pub budget_year: BudgetYear,
     /// By what files name it.
@@ -53,19 +65,21 @@ pub enum Named {
     },
 }
 
-/// The orders of a programme, as files name them.
+/// The orders of a programme and their corrections, as files name them.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub(super) pieces: HashMap<PieceRef, OrderKey>,
-    pub(super) slips: HashMap<SlipRef, Vec<OrderKey>>,
-    pub(super) flows: HashMap<String, Vec<OrderKey>>,
+    /// No two pieces of a year have one number, but for those sent again in another slip.
+    pub(super) pieces: HashMap<PieceRef, Target>,
+    /// The flows of a slip: two where a slip that orders and one that corrects have the same number.
+    slips: HashMap<SlipRef, BTreeSet<String>>,
+    pub(super) flows: HashMap<String, Vec<Target>>,
     /// By message id.
-    pub(super) messages: HashMap<String, Vec<OrderKey>>,
+    pub(super) messages: HashMap<String, Vec<Target>>,
     /// By end-to-end id, with the account that pays.
-    pub(super) transfers: HashMap<String, (OrderKey, String)>,
+    pub(super) transfers: HashMap<String, (Target, String)>,
     /// The accounts that the programme pays from, or has.
     pub(super) accounts: BTreeSet<String>,
-    years: HashMap<OrderKey, BudgetYear>,
+    years: HashMap<Target, BudgetYear>,
 }
 
 /// What a file says of one order.
@@ -142,8 +156,8 @@ pub struct Reading {
     pub flow_name: String,
     /// What it is about.
     pub about: About,
-    /// Of each order that it names and that is known.
-    pub statements: BTreeMap<OrderKey, Statement>,
+    /// Of each order and correction that it names and that is known.
+    pub statements: BTreeMap<Target, Statement>,
     /// The budget years of these orders.
     pub years: BTreeSet<BudgetYear>,
     /// Statements about others.
@@ -163,8 +177,8 @@ impl Known {
             ..Self::default()
         };
         for order in orders {
-            let key = order.key;
-            known.years.insert(key, order.budget_year);
+            let target = order.target;
+            known.years.insert(target, order.budget_year);
             match order.as_named {
                 Named::ByAccountant {
                     slip,
@@ -180,23 +194,38 @@ impl Known {
                         id: piece.to_string(),
                     };
                     let flow = accountant::flow_key(&file_name).to_owned();
-                    known.pieces.insert(piece, key);
-                    known.slips.entry(slip).or_default().push(key);
-                    known.flows.entry(flow).or_default().push(key);
+                    known.pieces.insert(piece, target);
+                    known.slips.entry(slip).or_default().insert(flow.clone());
+                    known.flows.entry(flow).or_default().push(target);
                 }
                 Named::ByBank { slip, account } => {
                     let message = Slip::message_id(&slip);
-                    known.messages.entry(message).or_default().push(key);
-                    let reference = Order::end_to_end_id(&key.0, key.1);
-                    known.transfers.insert(reference, (key, account));
+                    known.messages.entry(message).or_default().push(target);
+                    if let Target::Order((instalment, attempt)) = target {
+                        let reference = Order::end_to_end_id(&instalment, attempt);
+                        known.transfers.insert(reference, (target, account));
+                    }
                 }
             }
         }
         known
     }
 
+    /// What is in a slip. Where two slips have its number, the one whose flow is named; named otherwise, nobody can tell.
+    pub(super) fn of_slip(&self, slip: &SlipRef, flow: Option<&str>) -> &[Target] {
+        let Some(flows) = self.slips.get(slip) else {
+            return &[];
+        };
+        let named = flow.map(accountant::flow_key);
+        let mut flows = flows
+            .iter()
+            .filter(|flow| flows.len() == 1 || named == Some(flow.as_str()));
+        let targets = flows.next().and_then(|flow| self.flows.get(flow));
+        targets.map_or(&[], Vec::as_slice)
+    }
+
     /// The budget years of these orders.
-    pub(super) fn years(&self, statements: &BTreeMap<OrderKey, Statement>) -> BTreeSet<BudgetYear> {
+    pub(super) fn years(&self, statements: &BTreeMap<Target, Statement>) -> BTreeSet<BudgetYear> {
         let years = statements.keys().filter_map(|key| self.years.get(key));
         years.copied().collect()
     }

@@ -24,7 +24,7 @@ pub(super) fn in_slip(name: &InstalmentName) -> Blocker {
 }
 
 /// Of another programme.
-pub(super) fn other_programme(name: &InstalmentName) -> Blocker {
+pub(crate) fn other_programme(name: &InstalmentName) -> Blocker {
     Blocker::new(
         "ORDER_OTHER_PROGRAMME",
         name.to_string(),
@@ -34,7 +34,7 @@ pub(super) fn other_programme(name: &InstalmentName) -> Blocker {
 }
 
 /// Of another budget year.
-pub(super) fn other_year(name: &InstalmentName, due: Option<BudgetYear>) -> Blocker {
+pub(crate) fn other_year(name: &InstalmentName, due: Option<BudgetYear>) -> Blocker {
     let (en, fr) = match due {
         Some(year) => (
             format!("The order goes on the budget year {year}."),
@@ -72,7 +72,7 @@ pub(super) fn codes_missing(name: &InstalmentName) -> Blocker {
 }
 
 /// A difference waits.
-pub(super) fn difference_open(name: &InstalmentName) -> Blocker {
+pub(crate) fn difference_open(name: &InstalmentName) -> Blocker {
     Blocker::new(
         "DIFFERENCE_OPEN",
         name.to_string(),

@@ -4,18 +4,22 @@ use nonrecours_kernel::{BudgetYear, InstalmentName, Money, SlipName, Warning};
 use nonrecours_sepa::end_to_end_id;
 use time::{Date, OffsetDateTime};
 
+use crate::correction::Correction;
+
 /// A slip that was issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slip {
     /// Resource name.
     pub name: SlipName,
+    /// Whether it orders or corrects.
+    pub kind: Kind,
     /// Budget year that its orders go on.
     pub budget_year: BudgetYear,
-    /// Number in the budget year, from 1.
+    /// Number in the budget year among those of its kind, from 1.
     pub number: i32,
     /// Day it was issued, in Paris.
     pub issue_date: Date,
-    /// Sum of its orders.
+    /// Sum of its orders or corrections.
     pub amount: Money,
     /// Through whom it is paid.
     pub payer: Payer,
@@ -27,6 +31,8 @@ pub struct Slip {
     pub warnings: Vec<Warning>,
     /// Its orders, in the order of the file.
     pub orders: Vec<Order>,
+    /// Its corrections, in the order of the file.
+    pub corrections: Vec<Correction>,
     /// Subject of who issued it.
     pub issuer: String,
     /// Counts the changes from 1.
@@ -35,6 +41,15 @@ pub struct Slip {
     pub create_time: OffsetDateTime,
     /// When one of its orders last changed.
     pub update_time: OffsetDateTime,
+}
+
+/// What a slip is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Orders to pay.
+    Ordinary,
+    /// Corrections of orders.
+    Correction,
 }
 
 /// Through whom a slip is paid.
@@ -55,8 +70,10 @@ pub struct Order {
     pub attempt: i16,
     /// Number in the budget year.
     pub piece: i32,
-    /// Amount.
+    /// Amount, as it was ordered.
     pub amount: Money,
+    /// What corrections have taken off it.
+    pub reduced: Money,
     /// What has become of it.
     pub stage: Stage,
     /// Whether it was ever taken in charge.
@@ -95,10 +112,25 @@ pub enum Stage {
     Rejected,
     /// Paid.
     Paid,
+    /// Cancelled by a correction.
+    Cancelled,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Ordinary, Self::Correction];
+
+    /// As the database has it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ORDINARY",
+            Self::Correction => "CORRECTION",
+        }
+    }
 }
 
 impl Stage {
-    /// Every stage.
+    /// Every stage that has a code of its own.
     pub const ALL: [Self; 7] = [
         Self::Transmitted,
         Self::Acknowledged,
@@ -109,7 +141,7 @@ impl Stage {
         Self::Paid,
     ];
 
-    /// As the database has it.
+    /// As the database has it: what is cancelled is rejected there, and reduced by all of it.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Transmitted => "TRANSMITTED",
@@ -117,14 +149,14 @@ impl Stage {
             Self::FlowRejected => "FLOW_REJECTED",
             Self::Pending => "PENDING",
             Self::TakenInCharge => "TAKEN_IN_CHARGE",
-            Self::Rejected => "REJECTED",
+            Self::Rejected | Self::Cancelled => "REJECTED",
             Self::Paid => "PAID",
         }
     }
 
     /// Nothing more is to be expected of it: the instalment may go into another slip.
     pub const fn rejected(self) -> bool {
-        matches!(self, Self::FlowRejected | Self::Rejected)
+        matches!(self, Self::FlowRejected | Self::Rejected | Self::Cancelled)
     }
 }
 
@@ -132,6 +164,27 @@ impl Order {
     /// Whether an order that takes its place keeps its number: only what was never taken in charge does.
     pub const fn keeps_number(&self) -> bool {
         !self.taken_in_charge
+    }
+
+    /// What remains of it to be paid.
+    pub fn due(&self) -> Money {
+        // Never more is taken off than it was.
+        self.amount.checked_sub(self.reduced).unwrap_or_default()
+    }
+
+    /// After a correction of this much was taken in charge.
+    pub fn correct(self, amount: Money) -> Option<Self> {
+        let reduced = self.reduced.checked_add(amount)?;
+        let left = self.amount.checked_sub(reduced)?;
+        (!left.is_negative()).then(|| Self {
+            reduced,
+            stage: if left.is_zero() {
+                Stage::Cancelled
+            } else {
+                self.stage
+            },
+            ..self
+        })
     }
 }
 

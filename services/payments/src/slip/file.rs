@@ -9,10 +9,14 @@ use super::{
     domain::{Order, Slip},
     issue::{NotIssued, Posting, Ready, Terms},
 };
-use crate::{bank_account::Details, instalment::SupportingDocument, posting_codes::BudgetCodes};
+use crate::{
+    bank_account::Details,
+    instalment::{Schedule, SupportingDocument},
+    posting_codes::BudgetCodes,
+};
 
 /// A file, with its name and what had to be cut in it.
-pub(super) struct File {
+pub(crate) struct File {
     pub name: String,
     pub content: Vec<u8>,
     pub warnings: Vec<Warning>,
@@ -25,7 +29,31 @@ pub(super) fn flow(
     budget: &BudgetCodes,
     ready: &[Ready<'_, Posting<'_>>],
 ) -> Result<File, NotIssued> {
-    let name = flow_name(budget, terms.budget_year, number);
+    let name = format!("{}_{number:07}.xml", flow_prefix(budget, terms.budget_year));
+    let slip = pes::Slip {
+        budget_year: terms.budget_year,
+        number: number.unsigned_abs(),
+        date: terms.today,
+        kind: SlipKind::Ordinary,
+        pieces: ready.iter().map(|one| one.piece(budget)).collect(),
+    };
+    written(terms, budget, name, slip)
+}
+
+/// What the names of a budget's files of a year begin with.
+pub(crate) fn flow_prefix(codes: &BudgetCodes, year: BudgetYear) -> String {
+    let (siret, office) = (codes.authority_siret, &codes.posting_office);
+    let (collectivity, budget) = (&codes.collectivity_code, &codes.budget_code);
+    format!("PESALR2_{siret}_{office}{collectivity}{budget}_{year}")
+}
+
+/// The file of one slip for a public accountant.
+pub(crate) fn written(
+    terms: &Terms<'_>,
+    budget: &BudgetCodes,
+    name: String,
+    slip: pes::Slip,
+) -> Result<File, NotIssued> {
     let flow = pes::Flow {
         file_name: name.clone(),
         date: terms.today,
@@ -35,13 +63,7 @@ pub(super) fn flow(
             collectivity_code: budget.collectivity_code.clone(),
             budget_code: budget.budget_code.clone(),
         },
-        slips: vec![pes::Slip {
-            budget_year: terms.budget_year,
-            number: number.unsigned_abs(),
-            date: terms.today,
-            kind: SlipKind::Ordinary,
-            pieces: ready.iter().map(|one| one.piece(budget)).collect(),
-        }],
+        slips: vec![slip],
     };
     let written = pes::write(&flow).map_err(NotIssued::File)?;
     Ok(File {
@@ -51,18 +73,28 @@ pub(super) fn flow(
     })
 }
 
-fn flow_name(codes: &BudgetCodes, year: BudgetYear, number: i32) -> String {
-    let (siret, office) = (codes.authority_siret, &codes.posting_office);
-    let (collectivity, budget) = (&codes.collectivity_code, &codes.budget_code);
-    format!("PESALR2_{siret}_{office}{collectivity}{budget}_{year}_{number:07}.xml")
+/// Who is paid, and where.
+pub(crate) fn payee(schedule: &Schedule, account: &Details, posting: &Posting<'_>) -> pes::Payee {
+    let Posting { third_party, codes } = posting;
+    pes::Payee {
+        siret: third_party.siret,
+        category: codes.third_party_category.clone(),
+        legal_nature: codes.legal_nature.clone(),
+        name: schedule.payee.legal_name.clone(),
+        address: third_party.address.as_deref().and_then(postal),
+        account: pes::Account {
+            iban: account.iban.clone(),
+            bic: account.bic.clone(),
+            holder: account.holder.clone(),
+        },
+    }
 }
 
 impl Ready<'_, Posting<'_>> {
     fn piece(&self, budget: &BudgetCodes) -> pes::Piece {
-        let (plan, payee) = (&self.schedule.plan, &self.schedule.payee);
+        let plan = &self.schedule.plan;
         let kind = self.instalment.kind.french();
         let account = &self.ordered.certified.account.details;
-        let Posting { third_party, codes } = &self.posting;
         pes::Piece {
             id: self.piece.to_string(),
             object: format!("{} - {kind}", plan.title),
@@ -74,23 +106,12 @@ impl Ready<'_, Posting<'_>> {
                 .map(SupportingDocument::listed)
                 .collect(),
             lines: vec![pes::Line {
-                nature: codes.nature.clone(),
+                nature: self.posting.codes.nature.clone(),
                 function: budget.function_code.clone(),
                 label: format!("{} - {kind} {}", plan.title, plan.budget_year),
                 amount: self.instalment.amount,
                 corrects: None,
-                payee: pes::Payee {
-                    siret: third_party.siret,
-                    category: codes.third_party_category.clone(),
-                    legal_nature: codes.legal_nature.clone(),
-                    name: payee.legal_name.clone(),
-                    address: third_party.address.as_deref().and_then(postal),
-                    account: pes::Account {
-                        iban: account.iban.clone(),
-                        bic: account.bic.clone(),
-                        holder: account.holder.clone(),
-                    },
-                },
+                payee: payee(self.schedule, account, &self.posting),
             }],
         }
     }

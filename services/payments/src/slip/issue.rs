@@ -8,7 +8,7 @@ use super::{
         account_changed, codes_missing, difference_open, in_slip, not_ordered, other_programme,
         other_year, unidentified,
     },
-    domain::{Order, Payer, Reason, Slip, Stage},
+    domain::{Kind, Order, Payer, Reason, Slip, Stage},
     file::{self, File},
 };
 use crate::{
@@ -20,9 +20,11 @@ use crate::{
 /// The last numbers given in a budget year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Register {
-    /// Of a slip.
+    /// Of a slip that orders.
     pub last_slip: i32,
-    /// Of an order.
+    /// Of a slip that corrects.
+    pub last_correction: i32,
+    /// Of an order or a correction.
     pub last_piece: i32,
 }
 
@@ -104,8 +106,10 @@ pub(super) struct Ready<'a, P> {
 }
 
 /// How a payee is posted at the accountant's.
-pub(super) struct Posting<'a> {
+pub struct Posting<'a> {
+    /// Who it is there.
     pub third_party: &'a ThirdParty,
+    /// The codes of its category.
     pub codes: &'a PayeeCodes,
 }
 
@@ -147,6 +151,7 @@ pub fn issue(terms: Terms<'_>, candidates: &[Candidate]) -> Result<Issued, NotIs
     Ok(Issued {
         slip: Slip {
             name: terms.name,
+            kind: Kind::Ordinary,
             budget_year: terms.budget_year,
             number,
             issue_date: terms.today,
@@ -156,6 +161,7 @@ pub fn issue(terms: Terms<'_>, candidates: &[Candidate]) -> Result<Issued, NotIs
             posting_codes_version: version,
             warnings,
             orders,
+            corrections: Vec::new(),
             issuer: terms.issuer.to_owned(),
             revision: 1,
             create_time: terms.now,
@@ -171,7 +177,10 @@ fn orders<P>(ready: &[Ready<'_, P>]) -> Vec<Order> {
 }
 
 /// How the accountant knows the payee.
-fn posting<'a>(budget: &'a BudgetCodes, candidate: &'a Candidate) -> Result<Posting<'a>, Blocker> {
+pub fn posting<'a>(
+    budget: &'a BudgetCodes,
+    candidate: &'a Candidate,
+) -> Result<Posting<'a>, Blocker> {
     let name = &candidate.instalment.name;
     let third_party = candidate.third_party.as_ref();
     let third_party = third_party.ok_or_else(|| unidentified(name))?;
@@ -292,6 +301,7 @@ impl<P> Ready<'_, P> {
             attempt: self.attempt,
             piece: self.piece,
             amount: self.instalment.amount,
+            reduced: Money::ZERO,
             stage: Stage::Transmitted,
             taken_in_charge: false,
             reason: Reason::default(),

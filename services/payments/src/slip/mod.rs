@@ -2,14 +2,16 @@
 //! the bank's.
 
 mod address;
-mod blocker;
+pub(crate) mod blocker;
 mod domain;
-mod file;
+pub(crate) mod file;
 mod issue;
 pub mod orders;
 pub mod rpc;
 pub mod store;
 mod wire;
 
-pub use domain::{Order, Payer, Reason, Slip, Stage};
-pub use issue::{Candidate, Issued, NotIssued, Register, Terms, ThirdParty, issue};
+pub use domain::{Kind, Order, Payer, Reason, Slip, Stage};
+pub use issue::{
+    Candidate, Issued, NotIssued, Posting, Register, Terms, ThirdParty, issue, posting,
+};

@@ -12,7 +12,7 @@ use time::Date;
 use uuid::Uuid;
 
 use super::{Order, Reason, Stage};
-use crate::return_file::{KnownOrder, Named, OrderKey};
+use crate::return_file::{KnownOrder, Named, OrderKey, Target};
 
 /// Digits of a UUID without hyphens.
 const UUID_DIGITS: usize = 32;
@@ -28,7 +28,7 @@ pub async fn last(
         OrderRow,
         "SELECT DISTINCT ON (operator_id, convention_id, instalment_id)
                 operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                orders.amount, reduced_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
                 return_date
          FROM slip_order AS orders
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS wanted (operator_id, convention_id, instalment_id)
@@ -76,7 +76,7 @@ pub async fn get(
     let rows = sqlx::query_as!(
         OrderRow,
         "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                orders.amount, reduced_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
                 return_date
          FROM slip_order AS orders
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
@@ -103,7 +103,7 @@ pub async fn of_slips(
     let rows = sqlx::query_as!(
         OrderRow,
         "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                orders.amount, reduced_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
                 return_date
          FROM slip_order AS orders JOIN slip USING (programme_id, slip_id)
          WHERE programme_id = $1 AND slip_id = ANY ($2)
@@ -148,7 +148,7 @@ pub async fn known(
                 slip: SlipId::from_uuid(row.slip_id),
             };
             Ok(KnownOrder {
-                key: (instalment, row.attempt),
+                target: Target::Order((instalment, row.attempt)),
                 budget_year: BudgetYear::try_from(row.budget_year).map_err(damaged)?,
                 as_named: match row.debtor_iban {
                     Some(account) => Named::ByBank { slip, account },
@@ -185,7 +185,8 @@ pub async fn is_of_another(tx: &mut Tx, reference: &str) -> Result<bool, Error> 
 pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE slip_order
-         SET state = $5, taken_in_charge = $6, reason_code = $7, reason_text = $8, payment_date = $9, return_date = $10
+         SET state = $5, taken_in_charge = $6, reason_code = $7, reason_text = $8, payment_date = $9, return_date = $10,
+             reduced_amount = $11
          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3 AND attempt = $4",
         order.instalment.operator.uuid(),
         order.instalment.convention.uuid(),
@@ -196,7 +197,8 @@ pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
         order.reason.code,
         order.reason.text,
         order.payment_date,
-        order.return_date
+        order.return_date,
+        order.reduced.amount()
     )
     .execute(tx.conn())
     .await?;
@@ -213,6 +215,7 @@ struct OrderRow {
     budget_year: i16,
     piece: i32,
     amount: Decimal,
+    reduced_amount: Decimal,
     state: String,
     taken_in_charge: bool,
     reason_code: String,
@@ -233,12 +236,15 @@ impl OrderRow {
         let stage = Stage::ALL
             .into_iter()
             .find(|stage| stage.code() == self.state);
+        let stage = stage.ok_or_else(damaged)?;
+        let cancelled = stage == Stage::Rejected && self.reduced_amount == self.amount;
         let order = Order {
             instalment,
             attempt: self.attempt,
             piece: self.piece,
             amount: Money::try_from(self.amount).map_err(|_| damaged())?,
-            stage: stage.ok_or_else(damaged)?,
+            reduced: Money::try_from(self.reduced_amount).map_err(|_| damaged())?,
+            stage: if cancelled { Stage::Cancelled } else { stage },
             taken_in_charge: self.taken_in_charge,
             reason: Reason {
                 code: self.reason_code,

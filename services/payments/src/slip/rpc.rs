@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use nonrecours_contracts::payments::{
-    self as wire, ExportSlipRequest, GetSlipRequest, IssueSlipRequest, ListSlipsRequest,
-    ListSlipsResponse,
+    self as wire, ExportSlipRequest, GetSlipRequest, IssueCorrectionSlipRequest, IssueSlipRequest,
+    ListSlipsRequest, ListSlipsResponse,
     slip_service_server::{SlipService, SlipServiceServer},
 };
 use nonrecours_kernel::{
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{Candidate, NotIssued, Terms, ThirdParty, issue, orders, store};
 use crate::{
+    correction,
     error::{DOMAIN, Error},
     instalment::{self, Schedule},
     payment_difference, posting_codes,
@@ -140,7 +141,10 @@ fn twice() -> Invalid {
 
 /// Locks the plans of these instalments, in the order of their names so that two slips never wait for each other, and reads
 /// what may stand in the way of each.
-async fn candidates(tx: &mut Tx, names: &[InstalmentName]) -> Result<Vec<Candidate>, Error> {
+pub(crate) async fn candidates(
+    tx: &mut Tx,
+    names: &[InstalmentName],
+) -> Result<Vec<Candidate>, Error> {
     let mut plans: BTreeMap<ConventionName, Option<Schedule>> =
         names.iter().map(|name| (name.parent(), None)).collect();
     let mut known: HashMap<ConventionName, (_, Option<ThirdParty>)> = HashMap::new();
@@ -195,6 +199,14 @@ impl SlipService for Slips {
         request: Request<IssueSlipRequest>,
     ) -> Result<Response<wire::Slip>, Status> {
         Ok(Response::new(self.issue(request).await?))
+    }
+
+    async fn issue_correction_slip(
+        &self,
+        request: Request<IssueCorrectionSlipRequest>,
+    ) -> Result<Response<wire::Slip>, Status> {
+        let slip = correction::rpc::issue_slip(&self.db, &self.ids, request).await?;
+        Ok(Response::new(slip))
     }
 
     async fn get_slip(

@@ -11,8 +11,11 @@ use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Issued, Order, Payer, Register, Slip, ThirdParty, orders};
-use crate::posting_codes::PayeeCategory;
+use super::{Issued, Kind, Order, Payer, Register, Slip, ThirdParty, orders};
+use crate::{
+    correction::{self, Correction},
+    posting_codes::PayeeCategory,
+};
 
 /// Locks the numbers of a budget year until the end of the transaction: everything that writes slips of the year does so
 /// first.
@@ -30,7 +33,7 @@ pub async fn lock_register(
     .execute(tx.conn())
     .await?;
     let row = sqlx::query!(
-        "SELECT last_slip, last_piece FROM slip_register
+        "SELECT last_slip, last_correction, last_piece FROM slip_register
          WHERE programme_id = $1 AND budget_year = $2 FOR UPDATE",
         programme.uuid(),
         year.get()
@@ -39,6 +42,7 @@ pub async fn lock_register(
     .await?;
     Ok(Register {
         last_slip: row.last_slip,
+        last_correction: row.last_correction,
         last_piece: row.last_piece,
     })
 }
@@ -51,19 +55,21 @@ pub async fn insert(tx: &mut Tx, issued: &Issued) -> Result<(), Error> {
         warnings.map(|warning| value(warning).to_owned()).collect()
     };
     sqlx::query!(
-        "UPDATE slip_register SET last_slip = $3, last_piece = $4 WHERE programme_id = $1 AND budget_year = $2",
+        "UPDATE slip_register SET last_slip = $3, last_piece = $4, last_correction = $5
+         WHERE programme_id = $1 AND budget_year = $2",
         slip.name.programme.uuid(),
         slip.budget_year.get(),
         issued.register.last_slip,
-        issued.register.last_piece
+        issued.register.last_piece,
+        issued.register.last_correction
     )
     .execute(tx.conn())
     .await?;
     sqlx::query!(
         "INSERT INTO slip (programme_id, slip_id, budget_year, number, issue_date, amount, file_name, file,
                            posting_codes_version, warning_fields, warning_texts_en, warning_texts_fr, issuer, revision,
-                           create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                           create_time, update_time, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         slip.name.programme.uuid(),
         slip.name.slip.uuid(),
         slip.budget_year.get(),
@@ -79,10 +85,12 @@ pub async fn insert(tx: &mut Tx, issued: &Issued) -> Result<(), Error> {
         slip.issuer,
         slip.revision,
         slip.create_time,
-        slip.update_time
+        slip.update_time,
+        slip.kind.code()
     )
     .execute(tx.conn())
     .await?;
+    correction::store::insert(tx, slip).await?;
     // A hundred at most.
     for (position, order) in (1_i16..).zip(&slip.orders) {
         sqlx::query!(
@@ -116,7 +124,7 @@ pub async fn insert(tx: &mut Tx, issued: &Issued) -> Result<(), Error> {
 pub async fn get(tx: &mut Tx, name: &SlipName) -> Result<Option<Slip>, Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT slip_id, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
+        r#"SELECT slip_id, kind, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
                   warning_texts_en, warning_texts_fr, issuer, revision, slip.create_time, update_time,
                   codes.debtor_iban IS NOT NULL AS "by_bank!"
            FROM slip JOIN posting_codes AS codes
@@ -131,7 +139,7 @@ pub async fn get(tx: &mut Tx, name: &SlipName) -> Result<Option<Slip>, Error> {
     Ok(slips.into_iter().next())
 }
 
-/// Slips of a programme after one, oldest first, in two statements whatever their number.
+/// Slips of a programme after one, oldest first, in three statements whatever their number.
 pub async fn list(
     tx: &mut Tx,
     programme: &ProgrammeName,
@@ -140,7 +148,7 @@ pub async fn list(
 ) -> Result<Vec<Slip>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT slip_id, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
+        r#"SELECT slip_id, kind, budget_year, number, issue_date, amount, file_name, posting_codes_version, warning_fields,
                   warning_texts_en, warning_texts_fr, issuer, revision, slip.create_time, update_time,
                   codes.debtor_iban IS NOT NULL AS "by_bank!"
            FROM slip JOIN posting_codes AS codes
@@ -184,7 +192,7 @@ pub async fn touch(tx: &mut Tx, name: &SlipName) -> Result<Slip, Error> {
         .ok_or_else(|| Error::Damaged(format!("{name} is not there")))
 }
 
-/// The orders of these slips, in their order.
+/// These slips with their orders and corrections, in their order.
 async fn with_orders(
     tx: &mut Tx,
     programme: ProgrammeId,
@@ -195,11 +203,16 @@ async fn with_orders(
     for (slip, _, order) in orders::of_slips(tx, programme, &ids).await? {
         by_slip.entry(slip.slip).or_default().push(order);
     }
+    let mut corrected: HashMap<SlipId, Vec<Correction>> = HashMap::new();
+    for (slip, one) in correction::store::of_slips(tx, programme, &ids).await? {
+        corrected.entry(slip.slip).or_default().push(one);
+    }
     rows.into_iter()
         .map(|row| {
             let slip = SlipId::from_uuid(row.slip_id);
             let orders = by_slip.remove(&slip).unwrap_or_default();
-            row.slip(programme, orders)
+            let corrections = corrected.remove(&slip).unwrap_or_default();
+            row.slip(programme, orders, corrections)
                 .ok_or_else(|| Error::Damaged(format!("slip {slip}")))
         })
         .collect()
@@ -271,6 +284,7 @@ pub async fn learn_programme(
 
 struct Row {
     slip_id: Uuid,
+    kind: String,
     budget_year: i16,
     number: i32,
     issue_date: Date,
@@ -289,7 +303,12 @@ struct Row {
 
 impl Row {
     /// Nothing when it is none that the table's constraints allow.
-    fn slip(self, programme: ProgrammeId, orders: Vec<Order>) -> Option<Slip> {
+    fn slip(
+        self,
+        programme: ProgrammeId,
+        orders: Vec<Order>,
+        corrections: Vec<Correction>,
+    ) -> Option<Slip> {
         let texts = self.warning_texts_en.into_iter().zip(self.warning_texts_fr);
         let warnings = self
             .warning_fields
@@ -301,6 +320,9 @@ impl Row {
                 programme,
                 slip: SlipId::from_uuid(self.slip_id),
             },
+            kind: Kind::ALL
+                .into_iter()
+                .find(|kind| kind.code() == self.kind)?,
             budget_year: BudgetYear::try_from(self.budget_year).ok()?,
             number: self.number,
             issue_date: self.issue_date,
@@ -314,6 +336,7 @@ impl Row {
             posting_codes_version: self.posting_codes_version,
             warnings: warnings.collect(),
             orders,
+            corrections,
             issuer: self.issuer,
             revision: self.revision,
             create_time: self.create_time,

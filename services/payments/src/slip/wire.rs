@@ -6,7 +6,8 @@ use nonrecours_rpc::{
     etag,
 };
 
-use super::domain::{Order, Payer, Slip, Stage};
+use super::domain::{Kind, Order, Payer, Slip, Stage};
+use crate::correction::Correction;
 
 impl From<&Slip> for wire::Slip {
     fn from(slip: &Slip) -> Self {
@@ -21,6 +22,8 @@ impl From<&Slip> for wire::Slip {
                 .iter()
                 .map(|order| to_order(slip.payer, order))
                 .collect(),
+            kind: wire::SlipKind::from(slip.kind).into(),
+            corrections: slip.corrections.iter().map(to_correction).collect(),
             channel: wire::PaymentChannel::from(slip.payer).into(),
             file_name: slip.file_name.clone(),
             posting_codes_version: slip.posting_codes_version,
@@ -49,6 +52,34 @@ fn to_order(payer: Payer, order: &Order) -> wire::SlipOrder {
             Payer::Bank => reference(),
         },
         return_date: order.return_date.map(to_date),
+        reduced_amount: order.reduced.is_positive().then(|| to_money(order.reduced)),
+    }
+}
+
+fn to_correction(correction: &Correction) -> wire::SlipCorrection {
+    let acceptance = correction.acceptance.as_ref();
+    let (instalment, _) = &correction.order;
+    wire::SlipCorrection {
+        instalment: instalment.to_string(),
+        corrected_piece: correction.corrected_piece,
+        piece: correction.piece,
+        amount: Some(to_money(correction.amount)),
+        cancels: correction.cancels,
+        motive: correction.motive.clone(),
+        state: wire::SlipOrderState::from(correction.stage).into(),
+        reason_code: correction.reason.code.clone(),
+        reason_text: correction.reason.text.clone(),
+        acceptor: acceptance.map(|one| one.actor.clone()).unwrap_or_default(),
+        acceptance_time: acceptance.map(|one| to_timestamp(one.time)),
+    }
+}
+
+impl From<Kind> for wire::SlipKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Ordinary => Self::Ordinary,
+            Kind::Correction => Self::Correction,
+        }
     }
 }
 
@@ -71,6 +102,7 @@ impl From<Stage> for wire::SlipOrderState {
             Stage::TakenInCharge => Self::TakenInCharge,
             Stage::Rejected => Self::Rejected,
             Stage::Paid => Self::Paid,
+            Stage::Cancelled => Self::Cancelled,
         }
     }
 }

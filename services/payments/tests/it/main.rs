@@ -7,6 +7,8 @@ mod bank_account;
 mod bank_transfer;
 mod budget_year;
 mod cash_position;
+mod correction_schema;
+mod correction_slip;
 mod documents;
 mod explanation;
 mod files_only;

@@ -312,3 +312,45 @@ async fn the_steps_of_before_are_known_by_their_times_and_the_feed_is_read_again
         Some("payment_plan_terminated")
     );
 }
+
+/// A slip with the advance of the first plan, as the version before corrections wrote it.
+const SLIP: &str = "
+    INSERT INTO posting_codes (programme_id, version, debtor_name, debtor_iban, debtor_bic, actor, create_time)
+    VALUES ('01980000-0000-7000-8000-000000000031', 1, 'F', 'FR7630006000011234567890189', 'AGRIFRPPXXX', 'o',
+            '2025-10-07T09:00Z');
+    INSERT INTO slip_register (programme_id, budget_year, last_slip, last_piece)
+    VALUES ('01980000-0000-7000-8000-000000000031', 2025, 1, 1);
+    INSERT INTO slip (programme_id, slip_id, budget_year, number, issue_date, amount, file_name, file,
+                      posting_codes_version, warning_fields, warning_texts_en, warning_texts_fr, issuer, revision,
+                      create_time, update_time)
+    VALUES ('01980000-0000-7000-8000-000000000031', '01980000-0000-7000-8000-000000000032', 2025, 1, '2025-10-07', 9200,
+            'x.xml', '', 1, '{}', '{}', '{}', 'o', 1, '2025-10-07T09:00Z', '2025-10-07T09:00Z');
+    INSERT INTO slip_order (operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, position, piece,
+                            amount, state, taken_in_charge, reason_code, reason_text)
+    VALUES ('01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002',
+            '01980000-0000-7000-8000-000000000011', 1, '01980000-0000-7000-8000-000000000031',
+            '01980000-0000-7000-8000-000000000032', 1, 1, 9200, 'TAKEN_IN_CHARGE', true, '', '')";
+
+#[tokio::test]
+async fn the_slips_of_before_order_and_nothing_of_them_is_corrected() {
+    let (db, owner) = at("corrections", 5).await;
+    nonrecours_pg::migrate(db.owner_url(), &until(18), &clock())
+        .await
+        .unwrap();
+    sqlx::raw_sql(SLIP).execute(&owner).await.unwrap();
+    migrate(&db).await;
+    let slips = "SELECT concat_ws(' ', kind, number, reduced_amount, last_slip, last_correction)
+                 FROM slip JOIN slip_order USING (programme_id, slip_id) JOIN slip_register USING (programme_id, budget_year)";
+    assert_eq!(texts(&owner, slips).await, ["ORDINARY 1 0.00 1 0"]);
+    // The version before writes on, a slip of the same number apart.
+    let twice = "INSERT INTO slip (programme_id, slip_id, budget_year, number, issue_date, amount, file_name, file,
+                                   posting_codes_version, warning_fields, warning_texts_en, warning_texts_fr, issuer,
+                                   revision, create_time, update_time)
+                 SELECT programme_id, gen_random_uuid(), budget_year, number, issue_date, amount, 'y.xml', file,
+                        posting_codes_version, warning_fields, warning_texts_en, warning_texts_fr, issuer, revision,
+                        create_time, update_time FROM slip";
+    assert_eq!(
+        broken(&owner, twice).await.as_deref(),
+        Some("slip_number_key")
+    );
+}

@@ -28,7 +28,7 @@ fn paid_in_full(difference: &PaymentDifference, day: Date) -> SettlePaymentDiffe
     }
 }
 
-fn dismissed(difference: &PaymentDifference) -> SettlePaymentDifferenceRequest {
+pub fn dismissed(difference: &PaymentDifference) -> SettlePaymentDifferenceRequest {
     SettlePaymentDifferenceRequest {
         outcome: PaymentDifferenceOutcome::Dismissed.into(),
         payment_date: None,

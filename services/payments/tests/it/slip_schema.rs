@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The constraint that a statement breaks in this scope, or the code of the refusal where there is none.
-async fn broken(pool: &PgPool, sql: &str) -> String {
+pub async fn broken(pool: &PgPool, sql: &str) -> String {
     let mut tx = pool.begin().await.unwrap();
     sqlx::query("SELECT set_config('nonrecours.operator', '*', true)")
         .execute(&mut *tx)
@@ -20,7 +20,7 @@ async fn broken(pool: &PgPool, sql: &str) -> String {
     error.constraint().map_or(code, ToOwned::to_owned)
 }
 
-async fn count(pool: &PgPool, scope: &str, table: &str) -> i64 {
+pub async fn count(pool: &PgPool, scope: &str, table: &str) -> i64 {
     let mut tx = pool.begin().await.unwrap();
     sqlx::query("SELECT set_config('nonrecours.operator', $1, true)")
         .bind(scope)

@@ -2,9 +2,9 @@
 
 use nonrecours_contracts::conventions::Convention;
 use nonrecours_contracts::payments::{
-    BudgetCodes, ExportSlipRequest, GetSlipRequest, IssueSlipRequest,
-    ListPaymentDifferencesRequest, PayeeCategory, PayeeCodes, PaymentDifference, PostingCodes,
-    PushReturnFileRequest, ReturnFile, ReturnFileOpening, SetPostingCodesRequest,
+    BudgetCodes, ExportSlipRequest, GetSlipRequest, IssueCorrectionSlipRequest, IssueSlipRequest,
+    ListPaymentDifferencesRequest, OrderCorrection, PayeeCategory, PayeeCodes, PaymentDifference,
+    PostingCodes, PushReturnFileRequest, ReturnFile, ReturnFileOpening, SetPostingCodesRequest,
     SettlePaymentDifferenceRequest, Slip, SlipFile, SlipOrderState,
     payment_difference_service_client::PaymentDifferenceServiceClient,
     posting_codes_service_client::PostingCodesServiceClient, push_return_file_request::Message,
@@ -15,7 +15,7 @@ use nonrecours_rpc::client::PeerChannel;
 use nonrecours_testkit::request_id;
 use tonic::Status;
 
-use crate::world::{Agreed, World};
+use crate::world::{Agreed, World, euros};
 
 /// One programme of a world.
 pub struct Treasury<'a> {
@@ -253,4 +253,34 @@ pub fn of_piece(piece: i32, state: &str, besides: &str, payments: &[(&str, &str)
         "<Piece><BlocPiece><InfoPce><IdPce V=\"{piece}\"/><EtatPce V=\"{state}\"/>{besides}</InfoPce></BlocPiece>\
          <LigneDePiece>{payments}</LigneDePiece></Piece>"
     )
+}
+
+impl Treasury<'_> {
+    /// An advance whose order the accountant has taken in charge: the convention, the advance's name, the slip.
+    pub async fn charged(&self) -> (Convention, String, Slip) {
+        let (convention, name) = self.ordered_under().await;
+        let slip = self.issue(self.request(&[&name])).await.unwrap();
+        let taken = of_piece(slip.orders[0].piece, "02", "", &[]);
+        self.import(&retour(slip.number, &taken)).await.unwrap();
+        (convention, name, slip)
+    }
+
+    /// Asks for an order to be reduced by so many cents, or cancelled.
+    pub fn correction(&self, instalment: &str, cents: Option<i64>) -> IssueCorrectionSlipRequest {
+        IssueCorrectionSlipRequest {
+            parent: self.programme.to_string(),
+            budget_year: 2025,
+            corrections: vec![OrderCorrection {
+                instalment: instalment.to_owned(),
+                reduction: cents.map(euros),
+                motive: "Montant erroné".to_owned(),
+            }],
+            request_id: request_id(),
+        }
+    }
+
+    pub async fn correct(&self, request: IssueCorrectionSlipRequest) -> Result<Slip, Status> {
+        let mut client = self.slips(self.world.tokens.authorising_officer());
+        Ok(client.issue_correction_slip(request).await?.into_inner())
+    }
 }
