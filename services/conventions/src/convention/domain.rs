@@ -1,4 +1,4 @@
-//! The life of a convention: DRAFT -> PARTLY_SIGNED -> IN_FORCE -> COMPLETED -> SETTLED, or TERMINATED on the way.
+//! The life of a convention: DRAFT -> PARTLY_SIGNED -> IN_FORCE -> COMPLETED <-> SETTLED, or TERMINATED on the way.
 
 use nonrecours_kernel::{
     ActivityReportId, ConventionId, ConventionName, FrameworkConventionName, Money, Siren,
@@ -250,6 +250,27 @@ impl Convention {
         }
     }
 
+    /// SETTLED -> COMPLETED when not everything is paid after all: money came back, or is due again; nothing otherwise.
+    pub fn reopened(&self, now: OffsetDateTime) -> Option<Self> {
+        match &self.state {
+            State::Settled {
+                execution,
+                completion,
+                ..
+            } if !execution.plan.settled => {
+                let state = State::Completed {
+                    execution: execution.clone(),
+                    completion: *completion,
+                };
+                Some(
+                    self.clone()
+                        .changed(now, |convention| convention.state = state),
+                )
+            }
+            _ => None,
+        }
+    }
+
     /// Takes note of what `payments` reports of the plan; what is older than what is known changes nothing.
     pub fn learn(mut self, plan: Plan, now: OffsetDateTime) -> Result<Learned, Refusal> {
         let (State::InForce { execution, .. }
@@ -268,6 +289,11 @@ impl Convention {
             Learned::Changed {
                 convention,
                 kind: "convention.settled",
+            }
+        } else if let Some(convention) = self.reopened(now) {
+            Learned::Changed {
+                convention,
+                kind: "convention.reopened",
             }
         } else if plan.paid != known.paid {
             Learned::Changed {

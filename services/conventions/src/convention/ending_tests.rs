@@ -37,7 +37,30 @@ fn payment_before_completion_settles_at_completion_and_after_it_at_once() {
     };
     assert_eq!(kind, "convention.settled");
     assert_eq!(before.state, after.state);
-    assert_eq!(after.learn(plan, NOW), Ok(Learned::Known));
+    assert_eq!(after.clone().learn(plan, NOW), Ok(Learned::Known));
+
+    // The balance came back: it is due again, and settled once more when it is paid again.
+    let returned = Plan {
+        revision: 6,
+        paid: Money::from_cents(920_000),
+        settled: false,
+        ..plan
+    };
+    let Learned::Changed { convention, kind } = after.learn(returned, NOW).unwrap() else {
+        panic!("a sum came back");
+    };
+    assert_eq!(kind, "convention.reopened");
+    assert_eq!(convention.state.as_str(), "COMPLETED");
+    assert_eq!(convention.state.settle_time(), None);
+    assert_eq!(convention.weight().paid, returned.paid);
+    let again = Plan {
+        revision: 7,
+        ..plan
+    };
+    let Learned::Changed { kind, .. } = convention.learn(again, NOW).unwrap() else {
+        panic!("a sum was paid");
+    };
+    assert_eq!(kind, "convention.settled");
 }
 
 #[test]

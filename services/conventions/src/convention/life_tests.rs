@@ -14,6 +14,7 @@ use super::{
     fixtures::{DAINVILLE, NOW, SPENT, TODAY, empowered, id, in_force, of_act, ready, sirens},
     measures::Cause,
     party::Party,
+    state::State,
     terms::Changes,
 };
 
@@ -21,7 +22,7 @@ use super::{
 type Step = (&'static str, fn(Convention) -> Option<Convention>);
 
 /// Every step of the domain that changes a convention, by the name of its function.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     ("update", |it| {
         it.update(Changes::default(), &ready().acts, &sirens(), NOW)
             .ok()
@@ -52,6 +53,13 @@ const STEPS: [Step; 16] = [
     }),
     ("complete", |it| it.complete(TODAY, NOW).ok()),
     ("settled", |it| it.settled(NOW)),
+    ("reopened", |mut it| {
+        // The last payment came back.
+        if let State::Settled { execution, .. } = &mut it.state {
+            execution.plan.settled = false;
+        }
+        it.reopened(NOW)
+    }),
     ("learn", |it| {
         let plan = next_plan(&it);
         match it.learn(plan, NOW).ok()? {

@@ -111,6 +111,33 @@ async fn the_last_payment_after_completion_settles_the_convention() {
         .remove(0);
     assert_eq!(envelope.paid_amount, Some(euros(1_150_000)));
     assert_eq!(envelope.engaged_amount, Some(euros(1_150_000)));
+
+    // The balance comes back, and is paid again.
+    world.report_plan(&name, 10, 920_000, "payment_plan.updated");
+    world.changes_until("convention.reopened", &name).await;
+    let reopened = world.convention(&name).await;
+    assert_eq!(reopened.state(), ConventionState::Completed);
+    assert_eq!(reopened.settle_time, None);
+    assert_eq!(reopened.paid_amount, Some(euros(920_000)));
+    let envelope = world
+        .programme(&setting.programme)
+        .await
+        .envelopes
+        .remove(0);
+    assert_eq!(envelope.paid_amount, Some(euros(920_000)));
+    assert_eq!(envelope.engaged_amount, Some(euros(1_150_000)));
+    world.report_plan(&name, 11, 1_150_000, "payment_plan.paid");
+    world
+        .changes_to(|change| {
+            change.name == name
+                && change.kind == "convention.settled"
+                && change.revision > reopened.revision
+        })
+        .await;
+    assert_eq!(
+        world.convention(&name).await.state(),
+        ConventionState::Settled
+    );
 }
 
 #[tokio::test]
