@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use nonrecours_kernel::{Clock, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    Acquire as _, AssertSqlSafe, ConnectOptions as _, PgPool, Postgres, Transaction,
+    Acquire as _, AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, Postgres, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -22,6 +22,11 @@ use crate::{
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that nobody has used for longer is asked whether it is still there before a request has it; of one used
+/// just now a request finds out by itself, and is told to come again.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// Connections of a lane.
+const LANE_CONNECTIONS: u32 = 2;
 /// Longest statement, wait for a lock, and idle transaction: no request holds rows for longer than this. Then how soon the
 /// server ends the session of an instance that has gone without a word (a host that lost its power, a network that was cut):
 /// after a minute, and with it what it has locked, the lead among it.
@@ -74,11 +79,7 @@ impl Db {
             // Statements are not logged: they would carry personal data. Asking whether they are to be logged also
             // upsets the filters of the trace layer (tracing's per-layer filters keep the last answer per thread).
             .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(connect)
-            .await?;
+        let pool = pool(options.max_connections).connect_with(connect).await?;
         Ok(Self {
             pool,
             clock,
@@ -93,6 +94,19 @@ impl Db {
         Self {
             witness: Some(witness),
             ..self
+        }
+    }
+
+    /// The same database over two connections beside the pool's, opened when they are first asked for: for short transactions
+    /// that come one after the other, and reach their rows by keys whatever the planner believes. Their sessions stay warm,
+    /// and plan each statement once.
+    #[must_use]
+    pub fn lane(&self) -> Self {
+        let connect = (*self.pool.connect_options()).clone();
+        let connect = connect.options([("plan_cache_mode", "force_generic_plan")]);
+        Self {
+            pool: pool(LANE_CONNECTIONS).connect_lazy_with(connect),
+            ..self.clone()
         }
     }
 
@@ -180,4 +194,20 @@ impl Db {
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
     }
+}
+
+/// A pool of so many connections at most.
+fn pool(max_connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for > TRUSTED_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }

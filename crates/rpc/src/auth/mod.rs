@@ -14,6 +14,7 @@ mod keys;
 mod mapping;
 mod peer;
 mod table;
+mod verified;
 mod verifier;
 
 use std::path::PathBuf;

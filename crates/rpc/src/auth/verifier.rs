@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, crypto};
+use jsonwebtoken::Algorithm;
 use nonrecours_kernel::{Caller, Clock};
 use serde::{Deserialize, de::DeserializeOwned};
 use time::Duration;
@@ -13,6 +13,7 @@ use super::{
     claims::Claims,
     jwks::{self, Jwks, JwksError, JwksSource},
     mapping::{self, MappingError},
+    verified::Verified,
 };
 use crate::audit::Audit;
 
@@ -30,6 +31,7 @@ struct Inner {
     audience: String,
     keys: Arc<Jwks>,
     mapping: mapping::Source,
+    verified: Verified,
     clock: Arc<dyn Clock>,
     audit: Audit,
 }
@@ -78,6 +80,7 @@ impl Verifier {
                 audience: config.audience,
                 keys,
                 mapping,
+                verified: Verified::new(),
                 clock,
                 audit,
             }),
@@ -122,10 +125,7 @@ impl Verifier {
         if key.algorithm != algorithm {
             return Err(AuthError::AlgorithmRefused);
         }
-        match crypto::verify(signature, message.as_bytes(), &key.public, key.algorithm) {
-            Ok(true) => {}
-            Ok(false) | Err(_) => return Err(AuthError::BadSignature),
-        }
+        inner.verified.check(token, message, signature, &key)?;
         let claims: Claims = decode(payload)?;
         claims.check(&inner.issuer, &inner.audience, inner.clock.now())?;
         let mapping = inner.mapping.get().await;

@@ -247,3 +247,45 @@ async fn the_development_issuer_serves_what_a_verifier_reads() {
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_token_that_was_accepted_is_not_when_another_key_has_taken_the_name_of_its_own() {
+    let clock = clock();
+    let (old, new) = (
+        issuer(Signing::Ed25519, &clock),
+        issuer(Signing::Ed25519, &clock),
+    );
+    let (endpoint, verifier) = published(&old, &clock).await;
+    let token = old.token(&accountant()).unwrap();
+    for _ in 0..2 {
+        assert!(verifier.verify(&token).await.is_ok());
+    }
+    let mut renamed = new.jwks().unwrap();
+    renamed["keys"][0]["kid"] = old.jwks().unwrap()["keys"][0]["kid"].clone();
+    endpoint.answers(StatusCode::OK, renamed.to_string());
+    clock.advance(REFRESH_MAX_AGE);
+    let fresh = old.token(&accountant()).unwrap();
+    for token in [&token, &fresh] {
+        assert_eq!(
+            verifier.verify(token).await.map(|_| ()),
+            Err(AuthError::BadSignature)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_accepted_is_refused_once_it_has_expired_or_is_altered() {
+    let clock = clock();
+    let issuer = issuer(Signing::Ed25519, &clock);
+    let (_endpoint, verifier) = published(&issuer, &clock).await;
+    let token = issuer.token(&accountant()).unwrap();
+    assert!(verifier.verify(&token).await.is_ok());
+    let mut altered = token.clone();
+    let last = altered.pop().unwrap();
+    altered.push(if last == 'A' { 'Q' } else { 'A' });
+    let refused = verifier.verify(&altered).await.map(|_| ());
+    assert_eq!(refused, Err(AuthError::BadSignature));
+    clock.advance(time::Duration::days(1));
+    let refused = verifier.verify(&token).await.map(|_| ());
+    assert_eq!(refused, Err(AuthError::Expired));
+}

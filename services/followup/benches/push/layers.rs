@@ -8,11 +8,11 @@ use std::{
 use nonrecours_contracts::followup::Record as Wire;
 use nonrecours_followup::{
     beneficiary::{self, domain::Beneficiary},
-    convention,
     indicator::rollup::Keeper,
     local_aid::domain::Rights,
     push::{
         batch::{Job, Rules},
+        ground::Ground,
         kind::{Kind, Traces},
         plan::Plan,
         read::Batch,
@@ -203,10 +203,8 @@ async fn deep(
             .unwrap();
         return tx.commit().await.unwrap();
     }
-    let in_force = convention::store::hold_in_force(&mut tx, under)
-        .await
-        .unwrap();
-    assert_eq!(in_force, Some(true));
+    let ground = Ground::hold(&mut tx, under).await.unwrap();
+    assert_eq!(ground.in_force, Some(true));
     let batch = Batch::read(records, &Rights::default(), paris_date(tx.now()));
     let references: Vec<&str> = batch
         .beneficiaries

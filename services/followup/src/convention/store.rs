@@ -51,17 +51,6 @@ pub async fn in_force(tx: &mut Tx, name: &ConventionName) -> Result<Option<bool>
     .await?)
 }
 
-/// The same, and keeps it so until the transaction ends. Batches under one convention do not wait for each other.
-pub async fn hold_in_force(tx: &mut Tx, name: &ConventionName) -> Result<Option<bool>, Error> {
-    Ok(sqlx::query_scalar!(
-        "SELECT in_force FROM convention WHERE operator_id = $1 AND convention_id = $2 FOR SHARE",
-        name.operator.uuid(),
-        name.convention.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?)
-}
-
 /// Operators that have, or had, a convention, in the order of their ids.
 pub async fn operators(tx: &mut Tx) -> Result<Vec<OperatorId>, Error> {
     let operators =

@@ -64,7 +64,8 @@ impl Keeper {
                     "SELECT stored.beneficiary_id
                      FROM UNNEST($2::uuid[]) AS changed (id)
                      CROSS JOIN LATERAL (SELECT beneficiary_id FROM entitlement
-                                         WHERE operator_id = $1 AND entitlement_id = changed.id LIMIT 1) AS stored",
+                                         WHERE operator_id = $1 AND entitlement_id BETWEEN changed.id AND changed.id
+                                         ORDER BY entitlement_id LIMIT 1) AS stored",
                     self.operator.uuid(),
                     &changed
                 )
@@ -121,8 +122,8 @@ impl Keeper {
             "SELECT stored.beneficiary_id
              FROM UNNEST($2::uuid[]) AS moved (id)
              CROSS JOIN LATERAL (SELECT beneficiary_id FROM beneficiary
-                                 WHERE operator_id = $1 AND beneficiary_id = moved.id
-                                 LIMIT 1 FOR NO KEY UPDATE) AS stored",
+                                 WHERE operator_id = $1 AND beneficiary_id BETWEEN moved.id AND moved.id
+                                 ORDER BY beneficiary_id LIMIT 1 FOR NO KEY UPDATE) AS stored",
             self.operator.uuid(),
             &persons
         )

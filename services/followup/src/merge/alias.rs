@@ -39,8 +39,8 @@ impl Aliases {
                    SELECT sent.reference, merged.survivor_id, ARRAY[merged.merge_id]
                    FROM UNNEST($2::text[]) AS sent (reference)
                    CROSS JOIN LATERAL (SELECT survivor_id, merge_id FROM merged_beneficiary
-                                       WHERE operator_id = $1 AND external_reference = sent.reference
-                                       LIMIT 1) AS merged
+                                       WHERE operator_id = $1 AND external_reference BETWEEN sent.reference AND sent.reference
+                                       ORDER BY external_reference LIMIT 1) AS merged
                    UNION ALL
                    SELECT led.reference, next.survivor_id, led.merges || next.merge_id
                    FROM led JOIN merged_beneficiary AS next
@@ -51,7 +51,8 @@ impl Aliases {
                       led.merges AS "merges!"
                FROM led
                CROSS JOIN LATERAL (SELECT external_reference FROM beneficiary
-                                   WHERE operator_id = $1 AND beneficiary_id = led.person LIMIT 1) AS survivor"#,
+                                   WHERE operator_id = $1 AND beneficiary_id BETWEEN led.person AND led.person
+                                   ORDER BY beneficiary_id LIMIT 1) AS survivor"#,
             operator.uuid(),
             &references as &[&str],
             MAX_MERGES

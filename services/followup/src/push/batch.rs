@@ -9,6 +9,7 @@ use nonrecours_rpc::Failure;
 use uuid::Uuid;
 
 use super::{
+    ground::Ground,
     kind::{Traces, Writing},
     known::{Known, person_id, right_id},
     mark::Mark,
@@ -18,7 +19,6 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    convention,
     erasure::tombstone,
     error::Error,
     indicator::rollup::Keeper,
@@ -107,7 +107,6 @@ impl Job<'_> {
         turn: &Turn,
     ) -> Result<(Option<Tx>, PushRecordsResponse), Error> {
         let (name, operator, ring) = (self.convention, self.convention.operator, self.ring);
-        check_in_force(name, convention::store::hold_in_force(&mut tx, name).await?)?;
         let rights =
             local_aid::store::rights(&mut tx, operator, &local_codes(self.records)).await?;
         let mut batch = Batch::read(self.records, &rights, paris_date(tx.now()));
@@ -127,15 +126,23 @@ impl Job<'_> {
             .filter_map(|candidate| candidate.reference.as_ref());
         let referred = batch.persons_referred_to();
         let mut stored = writing.find(sent.chain(referred)).await?;
-        let missing = batch.persons_missing(&stored);
-        let aliases = Aliases::among(&mut writing.tx, operator, &missing).await?;
+        let ground = Ground::hold(&mut writing.tx, name).await?;
+        check_in_force(name, ground.in_force)?;
+        let aliases = if ground.merges {
+            let missing = batch.persons_missing(&stored);
+            Aliases::among(&mut writing.tx, operator, &missing).await?
+        } else {
+            Aliases::default()
+        };
         let led = batch.lead(&aliases);
         let survivors = aliases.survivors_but(&stored);
         stored.extend(writing.find(survivors.iter().copied()).await?);
         let mut persons = Known::stored(&stored, person_id);
-        let missing = batch.persons_missing(&stored);
-        let erased = tombstone::among(&mut writing.tx, ring, operator, missing).await?;
-        batch.refuse_erased(&erased);
+        if ground.erasures {
+            let missing = batch.persons_missing(&stored);
+            let erased = tombstone::among(&mut writing.tx, ring, operator, missing).await?;
+            batch.refuse_erased(&erased);
+        }
         let ids: Vec<Uuid> = stored.iter().map(|person| person.id.uuid()).collect();
         let limited = limit::among(&mut writing.tx, operator, &ids).await?;
         persons.limit(&limited, &mut batch.beneficiaries);

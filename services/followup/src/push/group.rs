@@ -59,7 +59,7 @@ struct Push {
 impl Groups {
     pub(super) fn new(db: Db, ids: IdSource, vault: Vault) -> Self {
         Self {
-            db,
+            db: db.lane(),
             ids,
             vault,
             waiting: Arc::default(),

@@ -21,7 +21,7 @@ use crate::{
 /// One kind of record in the database and on the feed.
 ///
 /// Its statements reach each row by the index of its reference, whatever the planner believes of the table: `LATERAL` with
-/// a limit, and `ON CONFLICT`. A plan made while a table was small, and kept, would otherwise compare every record of the
+/// an order and a limit, and `ON CONFLICT`. A plan made while a table was small, and kept, would otherwise compare every record of the
 /// operator with every reference of the batch (ADR 0032).
 pub trait Kind: Content + Sized {
     /// The stored ones among these references of an operator.

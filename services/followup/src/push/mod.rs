@@ -1,6 +1,7 @@
 //! Records pushed in bulk by operators' software.
 
 pub mod batch;
+pub mod ground;
 mod group;
 mod intake;
 pub mod kind;

@@ -66,7 +66,8 @@ pub async fn find(
                 channel, partner, renewal, minutes, version, revision, create_time, update_time
          FROM UNNEST($2::text[]) AS sent (reference)
          CROSS JOIN LATERAL (SELECT * FROM step
-                             WHERE operator_id = $1 AND external_reference = sent.reference LIMIT 1) AS stored",
+                             WHERE operator_id = $1 AND external_reference BETWEEN sent.reference AND sent.reference
+                             ORDER BY external_reference LIMIT 1) AS stored",
         operator.uuid(),
         references as &[&str]
     )
@@ -137,9 +138,9 @@ pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> R
         "SELECT stored.step_id
          FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (id, reference, revision)
          CROSS JOIN LATERAL (SELECT step_id FROM step
-                             WHERE operator_id = $1 AND external_reference = new.reference
+                             WHERE operator_id = $1 AND external_reference BETWEEN new.reference AND new.reference
                                AND step_id = new.id AND revision = new.revision - 1
-                             LIMIT 1 FOR NO KEY UPDATE) AS stored",
+                             ORDER BY external_reference LIMIT 1 FOR NO KEY UPDATE) AS stored",
         operator.uuid(),
         &changed.ids,
         &changed.references as &[&str],

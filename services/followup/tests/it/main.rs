@@ -20,6 +20,7 @@ mod migration;
 mod model;
 mod modes;
 mod notes;
+mod plans;
 mod push;
 mod races;
 mod reads;

@@ -10,7 +10,7 @@ use nonrecours_followup::{
         self,
         domain::{Beneficiary, ClosingReason, Journey, Publics},
     },
-    convention,
+    push::ground::Ground,
     record::Record,
 };
 use nonrecours_kernel::{Clock as _, Scope};
@@ -200,10 +200,8 @@ async fn a_record_changed_meanwhile_is_not_overwritten_against_the_rules() {
 async fn a_convention_does_not_end_under_a_batch_in_hand() {
     let suite = Suite::start().await;
     let mut tx = suite.db.begin(&scope(&suite)).await.unwrap();
-    let held = convention::store::hold_in_force(&mut tx, &suite.convention)
-        .await
-        .unwrap();
-    assert_eq!(held, Some(true));
+    let ground = Ground::hold(&mut tx, &suite.convention).await.unwrap();
+    assert_eq!(ground.in_force, Some(true));
     // Batches do not wait for each other.
     assert_eq!(suite.push(vec![person("B1")]).await.stored, 1);
     let end = suite.learn(suite.convention, 2, false);
