@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use nonrecours_kernel::{Clock, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    Acquire as _, AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, Postgres, Transaction,
+    Acquire as _, AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, Postgres,
+    Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };

@@ -50,6 +50,7 @@ impl Verified {
     /// Whether this very key verified it: one read again under the same identifier may be another.
     fn knows(&self, digest: &[u8; 32], key: &Arc<Key>) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(digest).is_some_and(|known| Arc::ptr_eq(known, key))
+        seen.get(digest)
+            .is_some_and(|known| Arc::ptr_eq(known, key))
     }
 }
