@@ -37,7 +37,8 @@ impl Run {
     }
 }
 
-/// Runs a script for so many seconds by so many clients, each on a connection of its own with prepared statements.
+/// Runs a script for so many seconds by so many clients, each on a connection of its own with prepared statements. A script
+/// that counts does so in `i`, which is 0 for each client at first.
 pub async fn run(target: &Target<'_>, script: &str, clients: usize, seconds: u64) -> Run {
     let folder = target.folder.join("pgbench");
     // What an earlier run has logged is not of this one.
@@ -48,6 +49,7 @@ pub async fn run(target: &Target<'_>, script: &str, clients: usize, seconds: u64
     let mut command = Command::new(target.binaries.join("pgbench"));
     command
         .args(["--no-vacuum", "--protocol=prepared", "--log"])
+        .arg("--define=i=0")
         .arg(format!("--log-prefix={}", folder.join("log").display()))
         .arg(format!("--file={}", file.display()))
         .arg(format!("--client={clients}"))

@@ -102,7 +102,7 @@ fn filled(statement: &Statement, ids: &[(Uuid, &str)]) -> String {
 
 /// A value; what in it stands for the place becomes that of `:n`, and an id of nothing that is there a new one.
 fn literal(value: &str, plain: bool, ids: &[(Uuid, &str)]) -> String {
-    if let Ok(id) = Uuid::try_parse(value)
+    if let Some(id) = id(value)
         && !ids.iter().any(|(known, _)| *known == id)
         && !value.starts_with(super::stage::FIXED)
     {
@@ -117,12 +117,18 @@ fn literal(value: &str, plain: bool, ids: &[(Uuid, &str)]) -> String {
         let place = format!("' || '{prefix}' || lpad(to_hex(:n::bigint), 12, '0') || '");
         text = text.replace(&id.to_string(), &place);
     }
-    let typed = plain && Uuid::try_parse(value).is_ok();
+    let typed = plain && id(value).is_some();
     if text.contains(":n::") {
         format!("({text}){}", if typed { "::uuid" } else { "" })
     } else {
         text
     }
+}
+
+/// An id as the server writes it; in braces it is an array of one.
+fn id(value: &str) -> Option<Uuid> {
+    let bare = !value.starts_with('{');
+    bare.then(|| Uuid::try_parse(value).ok()).flatten()
 }
 
 /// Whether pgbench would see a variable in it.
