@@ -101,6 +101,7 @@ pub fn change_label(kind: &str) -> Option<&'static str> {
         "instalment.paid" => "virement confirmé",
         "instalment.order_cancelled" => "mandat annulé, échéance à appeler de nouveau",
         "instalment.order_reduced" => "mandat réduit",
+        "instalment.partly_returned" => "virement retourné en partie",
         "instalment.returned" => "virement retourné, à payer de nouveau",
         "payment_plan.recovery_updated" => "échéancier : recouvrement mis à jour",
         "payment_plan.carried_over" => "échéancier reporté sur l'exercice suivant",

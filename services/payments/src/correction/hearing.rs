@@ -49,6 +49,7 @@ pub(super) fn diverges(correction: &Correction, en: &'static str, fr: &'static s
         text: Text::new(en, fr),
         amount: Some(correction.amount),
         date: None,
+        came_back: false,
     }
 }
 
@@ -61,6 +62,7 @@ fn as_order(correction: &Correction) -> Order {
         piece: correction.piece,
         amount: correction.amount,
         reduced: Money::ZERO,
+        returned: Money::ZERO,
         stage: correction.stage,
         taken_in_charge: correction.acceptance.is_some(),
         reason: correction.reason.clone(),

@@ -1,9 +1,13 @@
 //! Any sequence of commands, amendments and measures conserves money and leaves a legal state.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use nonrecours_kernel::{
-    IdSource, LedgerEntryId, ManualClock, Money, ProgrammeId, RecoveryId, RecoveryName, paris_date,
+    IdSource, InstalmentName, LedgerEntryId, ManualClock, Money, ProgrammeId, RecoveryId,
+    RecoveryName, paris_date,
 };
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
@@ -28,6 +32,8 @@ struct Played {
     schedule: Schedule,
     books: Vec<LedgerEntry>,
     recoveries: Vec<Recovery>,
+    /// How often a part of each payment came back.
+    parts: BTreeMap<InstalmentName, usize>,
     /// Every revision of the convention, the newest last.
     revisions: Vec<Agreement>,
     /// What was payable when the instalments were last planned.
@@ -42,6 +48,7 @@ impl Played {
             schedule: schedule(&agreement),
             books: Vec::new(),
             recoveries: Vec::new(),
+            parts: BTreeMap::new(),
             payable: agreement.grant,
             revisions: vec![agreement],
             ids: IdSource::seeded(Arc::new(ManualClock::at(NOW)), 2),
@@ -90,6 +97,32 @@ impl Played {
         self.schedule.instalments[index] = next;
     }
 
+    /// What the service does when a part of a payment comes back.
+    fn come_back_in_part(&mut self, index: usize, share: i64) -> Result<(), Mismatch> {
+        let plan = &self.schedule.plan;
+        let instalments = &self.schedule.instalments;
+        let index = index % instalments.len();
+        let current = instalments[index].clone();
+        let amount = Money::from_cents((current.amount.cents() * share / 100).max(1));
+        let claimed = plan.recovered.claimed.is_positive() || plan.measures.claimed.is_positive();
+        let Some(next) = current
+            .returned_in_part(amount, self.now)
+            .filter(|_| !claimed)
+        else {
+            return Ok(());
+        };
+        let ids = [0, 1].map(|after| {
+            let count = self.books.len() + after + 1;
+            LedgerEntryId::from_uuid(Uuid::from_u128(count as u128))
+        });
+        let entries = LedgerEntry::return_part(ids, &next, amount, "bank", self.now);
+        self.books.extend(entries);
+        *self.parts.entry(next.name).or_default() += 1;
+        self.schedule.plan = plan.clone().unpay(amount, self.now).unwrap();
+        self.schedule.instalments[index] = next;
+        self.replan_unless_terminated()
+    }
+
     /// What the service does when a correction of an order is taken in charge.
     fn correct(&mut self, index: usize, share: i64) -> Result<(), Mismatch> {
         let instalments = &self.schedule.instalments;
@@ -104,6 +137,10 @@ impl Played {
         let entry = LedgerEntry::correct(id, &next, amount, "service", self.now);
         self.books.push(entry);
         self.schedule.instalments[index] = next;
+        self.replan_unless_terminated()
+    }
+
+    fn replan_unless_terminated(&mut self) -> Result<(), Mismatch> {
         if self.schedule.plan.measures.terminated {
             self.payable = self.schedule.planned()?;
             return Ok(());
@@ -239,6 +276,9 @@ impl Played {
             Event::ComesBack => {
                 self.come_back();
                 return Ok(true);
+            }
+            Event::ComesBackInPart(index, share) => {
+                return Ok(self.come_back_in_part(index, share).is_ok());
             }
             Event::Corrected(index, share) => {
                 return Ok(self.correct(index, share).is_ok());
@@ -396,7 +436,9 @@ impl Played {
                 self.books.iter().filter(same).count()
             };
             let standing = usize::from(one.state.paid().is_some());
-            prop_assert_eq!(count(Movement::Payment), count(Movement::Return) + standing);
+            let parts = self.parts.get(&one.name).copied().unwrap_or_default();
+            let whole = count(Movement::Return) - parts;
+            prop_assert_eq!(count(Movement::Payment), whole + standing);
         }
         Ok(())
     }

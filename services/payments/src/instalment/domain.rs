@@ -283,6 +283,19 @@ impl Instalment {
         Ok(self.reach(State::Ordered(ordered), now))
     }
 
+    /// PAID -> PAID with less: a part came back, and is neither paid nor certified any more. Two revisions, for two entries of the
+    /// books. Nothing when no part would be left.
+    pub fn returned_in_part(self, amount: Money, now: OffsetDateTime) -> Option<Self> {
+        self.state.paid()?;
+        let left = self.amount.checked_sub(amount)?;
+        let state = self.state.clone();
+        let returned = self.reach(state.clone(), now).reach(state, now);
+        left.is_positive().then_some(Self {
+            amount: left,
+            ..returned
+        })
+    }
+
     /// ORDERED -> PLANNED when a correction takes off all of its order: what was called, justified and certified ended with it;
     /// ORDERED with less when it takes off a part.
     pub fn corrected(self, amount: Money, now: OffsetDateTime) -> Result<Self, Refusal> {

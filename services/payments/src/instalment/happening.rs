@@ -30,6 +30,8 @@ pub(super) enum Event {
     Hours(i64),
     /// The money of the last payment comes back.
     ComesBack,
+    /// A part of a payment comes back: this many hundredths of it.
+    ComesBackInPart(usize, i64),
     /// A correction of an order is taken in charge: this many hundredths of it.
     Corrected(usize, i64),
     /// Somebody claims something back, or does something to a claim.
@@ -164,6 +166,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => (0_usize..20).prop_map(Event::ToldAgain),
         2 => (1_i64..30).prop_map(Event::Hours),
         2 => Just(Event::ComesBack),
+        2 => (0_usize..5, 1_i64..100)
+            .prop_map(|(index, share)| Event::ComesBackInPart(index, share)),
         3 => (0_usize..5, prop_oneof![Just(100_i64), 1_i64..100])
             .prop_map(|(index, share)| Event::Corrected(index, share)),
         6 => (recovering(), 0_usize..5)

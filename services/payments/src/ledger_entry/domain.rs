@@ -204,6 +204,28 @@ impl LedgerEntry {
         }
     }
 
+    /// What a part that came back of a payment books: the money first, then as much of the certification.
+    pub fn return_part(
+        ids: [LedgerEntryId; 2],
+        left: &Instalment,
+        amount: Money,
+        actor: &str,
+        now: OffsetDateTime,
+    ) -> [Self; 2] {
+        let [money, due] = ids;
+        let entry = |id, movement| Self {
+            amount,
+            ..Self::book(id, left, movement, actor, now)
+        };
+        [
+            Self {
+                revision: left.revision - 1,
+                ..entry(money, Movement::Return)
+            },
+            entry(due, Movement::Reversal),
+        ]
+    }
+
     /// Takes back as much of a certification as a correction took off its order.
     pub fn correct(
         id: LedgerEntryId,

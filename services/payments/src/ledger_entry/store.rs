@@ -121,7 +121,8 @@ pub async fn orders(
 ) -> Result<BTreeMap<ConventionName, Vec<Sent>>, Error> {
     let (operators, conventions) = payment_plan::store::keys(conventions);
     let rows = sqlx::query!(
-        r#"SELECT orders.operator_id, orders.convention_id, orders.instalment_id, orders.amount,
+        r#"SELECT orders.operator_id, orders.convention_id, orders.instalment_id,
+                  orders.amount - orders.returned_amount AS "amount!",
                   coalesce(sum(correction.amount), 0) AS "corrected!"
            FROM UNNEST($1::uuid[], $2::uuid[]) AS wanted (operator_id, convention_id)
                 JOIN slip_order AS orders USING (operator_id, convention_id)

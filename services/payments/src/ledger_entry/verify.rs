@@ -29,7 +29,7 @@ pub struct Booked {
 pub struct Sent {
     /// What it orders.
     pub instalment: InstalmentName,
-    /// Amount, as it was ordered.
+    /// Amount, as it was ordered, less what came back of it.
     pub amount: Money,
     /// What was taken off.
     pub corrected: Money,

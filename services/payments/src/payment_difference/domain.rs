@@ -1,6 +1,8 @@
 //! Differences as values.
 
-use nonrecours_kernel::{Money, PaymentDifferenceName, ReturnFileName, SlipName, Text};
+use nonrecours_kernel::{
+    Money, PaymentDifferenceName, RecoveryName, ReturnFileName, SlipName, Text,
+};
 use time::{Date, OffsetDateTime};
 
 use crate::return_file::OrderKey;
@@ -18,10 +20,12 @@ pub struct PaymentDifference {
     pub cause: Cause,
     /// In words.
     pub text: Text,
-    /// Sum stated as paid.
+    /// Sum stated as paid, or as having come back.
     pub stated_amount: Option<Money>,
     /// Last day of a payment stated.
     pub stated_date: Option<Date>,
+    /// Whether the sum came back, and was not paid.
+    pub came_back: bool,
     /// How it was settled; none while it is open.
     pub settlement: Option<Settlement>,
     /// Counts the changes from 1.
@@ -81,6 +85,10 @@ pub enum Outcome {
     PaidInFull,
     /// Nothing changes.
     Dismissed,
+    /// So much of the payment was taken back.
+    Returned(Money),
+    /// So much of a recovery was received.
+    Recovered(Money, RecoveryName),
 }
 
 impl Cause {
@@ -104,14 +112,38 @@ impl Cause {
 }
 
 impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 2] = [Self::PaidInFull, Self::Dismissed];
-
-    /// As the database has it.
+    /// As the database has it; what was booked of money that came back is told beside it.
     pub const fn code(self) -> &'static str {
         match self {
             Self::PaidInFull => "PAID_IN_FULL",
-            Self::Dismissed => "DISMISSED",
+            Self::Dismissed | Self::Returned(_) | Self::Recovered(..) => "DISMISSED",
+        }
+    }
+
+    /// Reads it back.
+    pub fn of(code: &str, booked: Option<Money>, recovery: Option<RecoveryName>) -> Option<Self> {
+        match (code, booked, recovery) {
+            ("PAID_IN_FULL", None, None) => Some(Self::PaidInFull),
+            ("DISMISSED", None, None) => Some(Self::Dismissed),
+            ("DISMISSED", Some(amount), None) => Some(Self::Returned(amount)),
+            ("DISMISSED", Some(amount), Some(of)) => Some(Self::Recovered(amount, of)),
+            _ => None,
+        }
+    }
+
+    /// What was booked of money that came back.
+    pub const fn booked(self) -> Option<Money> {
+        match self {
+            Self::PaidInFull | Self::Dismissed => None,
+            Self::Returned(amount) | Self::Recovered(amount, _) => Some(amount),
+        }
+    }
+
+    /// The recovery that it is a receipt of.
+    pub const fn recovery(self) -> Option<RecoveryName> {
+        match self {
+            Self::Recovered(_, recovery) => Some(recovery),
+            _ => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod domain;
 pub mod rpc;
+mod settling;
 pub mod store;
 
 pub use domain::{Cause, Outcome, PaymentDifference, Settlement, Subject};

@@ -6,23 +6,26 @@ use nonrecours_contracts::payments::{
     payment_difference_service_server::{PaymentDifferenceService, PaymentDifferenceServiceServer},
 };
 use nonrecours_kernel::{
-    BudgetYear, IdSource, Invalid, PaymentDifferenceName, ProgrammeName, Scope, SlipName, Text,
+    BudgetYear, IdSource, PaymentDifferenceName, ProgrammeName, SlipName, Text,
 };
 use nonrecours_pg::{Change, Db, Entry, Tx};
 use nonrecours_rpc::{
     Check, Failure, Page,
-    convert::{date, to_date, to_money, to_timestamp},
+    convert::{to_date, to_money, to_timestamp},
     etag, field, open,
 };
-use time::Date;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Cause, Outcome, PaymentDifference, Settlement, Subject, store};
+use super::{
+    Cause, Outcome, PaymentDifference, Settlement, Subject,
+    settling::{self, Settling},
+    store,
+};
 use crate::{
     error::{DOMAIN, Error},
     instalment,
-    return_file::{OrderKey, wire::slip_entry},
+    return_file::OrderKey,
     slip,
 };
 
@@ -84,8 +87,8 @@ impl Differences {
         let scope = caller.scope();
         let mut check = Check::of(&request);
         let explanation = instalment::wire::text(&mut check, "explanation", &request.explanation);
-        let paid_on = check.take("payment_date", payment_date(&request));
-        let (explanation, paid_on) = check.finish(|| Some((explanation?, paid_on?)))?;
+        let asked = settling::asked(&mut check, &request);
+        let (explanation, asked) = check.finish(|| Some((explanation?, asked?)))?;
         let mut tx = self.db.begin(&scope).await?;
         match found(&mut tx, &name).await?.subject {
             Subject::Order { key, .. } => {
@@ -102,7 +105,7 @@ impl Differences {
         etag::check(&request.etag, difference.revision)?;
         tx.because(&explanation);
         let settlement = Settlement {
-            outcome: paid_on.map_or(Outcome::Dismissed, |_| Outcome::PaidInFull),
+            outcome: asked.outcome(),
             explanation,
             actor: scope.actor().to_owned(),
             time: tx.now(),
@@ -111,39 +114,23 @@ impl Differences {
             .settle(settlement.clone())
             .ok_or_else(already_settled)?;
         let mut entries = vec![entry("payment_difference.settled", &settled)];
-        if let Some(day) = paid_on {
-            let Subject::Order { key, .. } = &settled.subject else {
-                return Err(not_payable().into());
-            };
-            entries.push(self.pay(&mut tx, &scope, *key, day).await?);
-        }
+        let settling = Settling {
+            ids: &self.ids,
+            scope: &scope,
+            difference: &settled,
+        };
+        entries.extend(settling.book(&mut tx, asked).await?);
+        // What was booked has said why in its own words.
+        tx.because(&settlement.explanation);
         store::settle(&mut tx, &settled, &settlement).await?;
         tx.record_all(&entries).await?;
         let answer = wire::PaymentDifference::from(&settled);
         Ok(tx.answer(&request, answer).await?)
     }
-
-    /// Confirms the instalment of an order, and pays the order.
-    async fn pay(
-        &self,
-        tx: &mut Tx,
-        scope: &Scope,
-        order: OrderKey,
-        day: Date,
-    ) -> Result<Entry, Error> {
-        let (slip, _, order) = ordered(tx, order).await?;
-        if order.stage.rejected() || order.stage == slip::Stage::Paid {
-            return Err(not_payable().into());
-        }
-        let name = &order.instalment;
-        let confirmed = instalment::rpc::confirm(tx, &self.ids, scope, name, day).await??;
-        slip::orders::update(tx, &order.pay(confirmed)).await?;
-        Ok(slip_entry(&slip::store::touch(tx, &slip).await?))
-    }
 }
 
 /// The order of a difference, with its slip and budget year.
-async fn ordered(
+pub(super) async fn ordered(
     tx: &mut Tx,
     order: OrderKey,
 ) -> Result<(SlipName, BudgetYear, slip::Order), Error> {
@@ -156,20 +143,6 @@ async fn found(tx: &mut Tx, name: &PaymentDifferenceName) -> Result<PaymentDiffe
     Ok(difference.ok_or_else(|| Failure::not_found(name))?)
 }
 
-/// The day of the payment, for that outcome and only then.
-fn payment_date(request: &SettlePaymentDifferenceRequest) -> Result<Option<Date>, Invalid> {
-    let paid = request.outcome() == wire::PaymentDifferenceOutcome::PaidInFull;
-    match (&request.payment_date, paid) {
-        (None, false) => Ok(None),
-        (given, true) => date(given.as_ref()).map(Some),
-        (Some(_), false) => Err(Invalid::new(
-            "UNEXPECTED",
-            "only what was paid has a day of payment",
-            "La date de paiement ne s'indique que si la somme a été payée.",
-        )),
-    }
-}
-
 fn already_settled() -> Failure {
     Failure::new(
         Code::FailedPrecondition,
@@ -178,18 +151,6 @@ fn already_settled() -> Failure {
         Text::new(
             "The difference is settled already.",
             "Cet écart est déjà réglé : il n'y a rien à refaire.",
-        ),
-    )
-}
-
-fn not_payable() -> Failure {
-    Failure::new(
-        Code::FailedPrecondition,
-        DOMAIN,
-        "ORDER_NOT_PAYABLE",
-        Text::new(
-            "The order was rejected, or is paid already, or there is none: dismiss the difference.",
-            "Ce mandat a été rejeté, ou il est déjà payé, ou il n'existe pas : l'écart ne peut qu'être classé sans suite.",
         ),
     )
 }
@@ -218,6 +179,8 @@ impl From<&PaymentDifference> for wire::PaymentDifference {
             None => wire::PaymentDifferenceOutcome::Unspecified,
             Some(Outcome::PaidInFull) => wire::PaymentDifferenceOutcome::PaidInFull,
             Some(Outcome::Dismissed) => wire::PaymentDifferenceOutcome::Dismissed,
+            Some(Outcome::Returned(_)) => wire::PaymentDifferenceOutcome::Returned,
+            Some(Outcome::Recovered(..)) => wire::PaymentDifferenceOutcome::Recovered,
         };
         let (slip, instalment, ordered, reference) = match &difference.subject {
             Subject::Order { slip, key, ordered } => {
@@ -245,6 +208,14 @@ impl From<&PaymentDifference> for wire::PaymentDifference {
             ordered_amount: ordered.map(to_money),
             stated_amount: difference.stated_amount.map(to_money),
             stated_date: difference.stated_date.map(to_date),
+            came_back: difference.came_back,
+            settled_amount: settlement
+                .and_then(|settlement| settlement.outcome.booked())
+                .map(to_money),
+            recovery: settlement
+                .and_then(|settlement| settlement.outcome.recovery())
+                .map(|recovery| recovery.to_string())
+                .unwrap_or_default(),
             outcome: outcome.into(),
             explanation: settlement
                 .map(|settlement| settlement.explanation.clone())

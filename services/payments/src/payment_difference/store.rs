@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use nonrecours_kernel::{
     ConventionId, InstalmentId, InstalmentName, Money, OperatorId, PaymentDifferenceId,
-    PaymentDifferenceName, ProgrammeId, ProgrammeName, ReturnFileId, ReturnFileName, SlipId,
-    SlipName, Text,
+    PaymentDifferenceName, ProgrammeId, ProgrammeName, RecoveryId, RecoveryName, ReturnFileId,
+    ReturnFileName, SlipId, SlipName, Text,
 };
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
@@ -13,7 +13,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Cause, Outcome, PaymentDifference, Settlement, Subject};
-use crate::return_file::{OrderKey, Stranger};
+use crate::return_file::{Divergence, OrderKey, Stranger};
 
 /// Writes an open difference.
 pub async fn insert(tx: &mut Tx, difference: &PaymentDifference) -> Result<(), Error> {
@@ -24,8 +24,9 @@ pub async fn insert(tx: &mut Tx, difference: &PaymentDifference) -> Result<(), E
     sqlx::query!(
         "INSERT INTO payment_difference (programme_id, payment_difference_id, return_file_id, operator_id,
                                          convention_id, instalment_id, attempt, stated_reference, cause, detail_en,
-                                         detail_fr, stated_amount, stated_date, revision, create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                                         detail_fr, stated_amount, stated_date, revision, create_time, update_time,
+                                         came_back)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         difference.name.programme.uuid(),
         difference.name.payment_difference.uuid(),
         difference.return_file.return_file.uuid(),
@@ -41,7 +42,8 @@ pub async fn insert(tx: &mut Tx, difference: &PaymentDifference) -> Result<(), E
         difference.stated_date,
         difference.revision,
         difference.create_time,
-        difference.update_time
+        difference.update_time,
+        difference.came_back
     )
     .execute(tx.conn())
     .await?;
@@ -81,26 +83,21 @@ pub async fn lock(tx: &mut Tx, name: &PaymentDifferenceName) -> Result<(), Error
 }
 
 /// Whether the same was stated of the order before, settled or not: it is not asked twice.
-pub async fn stated(
-    tx: &mut Tx,
-    order: &OrderKey,
-    cause: Cause,
-    amount: Option<Money>,
-    date: Option<Date>,
-) -> Result<bool, Error> {
+pub async fn stated(tx: &mut Tx, order: &OrderKey, divergence: &Divergence) -> Result<bool, Error> {
     let (instalment, attempt) = order;
     let found = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM payment_difference
                           WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3 AND attempt = $4
                             AND cause = $5 AND stated_amount IS NOT DISTINCT FROM $6
-                            AND stated_date IS NOT DISTINCT FROM $7) AS "found!""#,
+                            AND stated_date IS NOT DISTINCT FROM $7 AND came_back = $8) AS "found!""#,
         instalment.operator.uuid(),
         instalment.convention.uuid(),
         instalment.instalment.uuid(),
         attempt,
-        cause.code(),
-        amount.map(Money::amount),
-        date
+        divergence.cause.code(),
+        divergence.amount.map(Money::amount),
+        divergence.date,
+        divergence.came_back
     )
     .fetch_one(tx.conn())
     .await?;
@@ -117,7 +114,8 @@ pub async fn get(
         r#"SELECT programme_id, payment_difference_id, return_file_id, slip_id AS "slip_id?", operator_id, convention_id,
                 instalment_id, attempt, stated_reference, cause, detail_en, detail_fr,
                 slip_order.amount AS "ordered_amount?", stated_amount, stated_date, outcome, explanation, settle_actor,
-                settle_time, revision, create_time, update_time
+                settle_time, revision, create_time, update_time, came_back, settled_amount, recovery_convention_id,
+                recovery_id
          FROM payment_difference
          LEFT JOIN slip_order USING (programme_id, operator_id, convention_id, instalment_id, attempt)
          WHERE programme_id = $1 AND payment_difference_id = $2"#,
@@ -142,7 +140,8 @@ pub async fn list(
         r#"SELECT programme_id, payment_difference_id, return_file_id, slip_id AS "slip_id?", operator_id, convention_id,
                 instalment_id, attempt, stated_reference, cause, detail_en, detail_fr,
                 slip_order.amount AS "ordered_amount?", stated_amount, stated_date, outcome, explanation, settle_actor,
-                settle_time, revision, create_time, update_time
+                settle_time, revision, create_time, update_time, came_back, settled_amount, recovery_convention_id,
+                recovery_id
          FROM payment_difference
          LEFT JOIN slip_order USING (programme_id, operator_id, convention_id, instalment_id, attempt)
          WHERE programme_id = $1 AND (outcome IS NULL OR NOT $2)
@@ -164,9 +163,11 @@ pub async fn settle(
     difference: &PaymentDifference,
     settlement: &Settlement,
 ) -> Result<(), Error> {
+    let recovery = settlement.outcome.recovery();
     sqlx::query!(
         "UPDATE payment_difference
-         SET outcome = $3, explanation = $4, settle_actor = $5, settle_time = $6, revision = $7, update_time = $8
+         SET outcome = $3, explanation = $4, settle_actor = $5, settle_time = $6, revision = $7, update_time = $8,
+             settled_amount = $9, recovery_convention_id = $10, recovery_id = $11
          WHERE programme_id = $1 AND payment_difference_id = $2",
         difference.name.programme.uuid(),
         difference.name.payment_difference.uuid(),
@@ -175,7 +176,10 @@ pub async fn settle(
         settlement.actor,
         settlement.time,
         difference.revision,
-        difference.update_time
+        difference.update_time,
+        settlement.outcome.booked().map(Money::amount),
+        recovery.map(|name| name.convention.uuid()),
+        recovery.map(|name| name.recovery.uuid())
     )
     .execute(tx.conn())
     .await?;
@@ -234,6 +238,10 @@ struct Row {
     revision: i64,
     create_time: OffsetDateTime,
     update_time: OffsetDateTime,
+    came_back: bool,
+    settled_amount: Option<Decimal>,
+    recovery_convention_id: Option<Uuid>,
+    recovery_id: Option<Uuid>,
 }
 
 impl Row {
@@ -245,6 +253,9 @@ impl Row {
         };
         let damaged = || Error::Damaged(name.to_string());
         let subject = self.subject(programme).ok_or_else(damaged)?;
+        let booked = self.settled_amount.map(Money::try_from).transpose();
+        let booked = booked.map_err(|_| damaged())?;
+        let recovery = self.recovery();
         let settlement = match (
             self.outcome,
             self.explanation,
@@ -252,10 +263,7 @@ impl Row {
             self.settle_time,
         ) {
             (Some(outcome), Some(explanation), Some(actor), Some(time)) => Some(Settlement {
-                outcome: Outcome::ALL
-                    .into_iter()
-                    .find(|known| known.code() == outcome)
-                    .ok_or_else(damaged)?,
+                outcome: Outcome::of(&outcome, booked, recovery).ok_or_else(damaged)?,
                 explanation,
                 actor,
                 time,
@@ -277,10 +285,19 @@ impl Row {
             text: Text::new(self.detail_en, self.detail_fr),
             stated_amount: stated_amount.map_err(|_| damaged())?,
             stated_date: self.stated_date,
+            came_back: self.came_back,
             settlement,
             revision: self.revision,
             create_time: self.create_time,
             update_time: self.update_time,
+        })
+    }
+
+    fn recovery(&self) -> Option<RecoveryName> {
+        Some(RecoveryName {
+            operator: OperatorId::from_uuid(self.operator_id?),
+            convention: ConventionId::from_uuid(self.recovery_convention_id?),
+            recovery: RecoveryId::from_uuid(self.recovery_id?),
         })
     }
 

@@ -4,6 +4,7 @@ mod domain;
 mod issue;
 mod refusal;
 pub mod rpc;
+pub(crate) mod stepping;
 pub mod store;
 mod wire;
 

@@ -13,17 +13,16 @@ use nonrecours_kernel::{
     BudgetYear, Caller, ConventionName, IdSource, InstalmentName, Invalid, Money, RecoveryName,
     Scope, paris_date,
 };
-use nonrecours_pg::{Change, Db, Entry, Tx};
+use nonrecours_pg::{Db, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert, etag, field, open};
 use tonic::{Request, Response, Status};
 
-use super::{Asked, Command, Header, PaidOn, Recovery, Refusal, issue, store};
+use super::{Asked, Command, Header, PaidOn, Refusal, issue, stepping, store};
 use crate::{
     error::Error,
-    instalment::{self, Step, planning, wire::text},
-    ledger_entry::{self, LedgerEntry, Movement},
-    payment_plan::{self, Cause},
-    slip,
+    instalment::{self, Step, wire::text},
+    ledger_entry::Movement,
+    payment_plan, slip,
 };
 
 /// Parent of a list over every operator that the caller may see.
@@ -125,9 +124,10 @@ impl Recoveries {
         let recovery = issue(&schedule, asked, header)?;
         store::insert(&mut tx, &recovery).await?;
         let booked = (Movement::Claim, recovery.amount);
-        self.book(&mut tx, &recovery, booked).await?;
-        self.finish(tx, &request, "recovery.issued", &recovery)
-            .await
+        stepping::book(&mut tx, &self.ids, &recovery, booked).await?;
+        tx.record_all(&[stepping::entry("recovery.issued", &recovery)])
+            .await?;
+        Ok(tx.answer(&request, Wire::from(&recovery)).await?)
     }
 
     async fn notify(&self, request: Request<NotifyRecoveryRequest>) -> Result<Wire, Error> {
@@ -264,75 +264,9 @@ impl Recoveries {
         let current = store::get(&mut tx, &name).await?;
         let current = current.ok_or_else(|| Failure::not_found(name))?;
         etag::check(given_etag, current.revision)?;
-        let step = Step::of(scope, tx.now());
-        let Some(next) = current.take(command, step)? else {
-            return Ok(tx.answer(request, Wire::from(&current)).await?);
-        };
-        let act = next.acts.get(current.acts.len());
-        store::update(&mut tx, &next, act).await?;
-        let kind = match act {
-            None => "recovery.notified",
-            Some(act) => {
-                tx.because(&act.reference);
-                let booked = (act.kind.movement(), act.amount);
-                self.book(&mut tx, &next, booked).await?;
-                act.kind.change()
-            }
-        };
-        self.finish(tx, request, kind, &next).await
-    }
-
-    /// Books a step of a recovery, takes it into the locked plan, and plans again what is due again. The sums are counted
-    /// twice, by the plan and from the ledger.
-    async fn book(
-        &self,
-        tx: &mut Tx,
-        recovery: &Recovery,
-        booked: (Movement, Money),
-    ) -> Result<(), Error> {
-        let gone = || Failure::bug("a recovery without its plan");
-        let convention = recovery.name.parent();
-        let before = payment_plan::store::get(tx, &convention).await?;
-        let before = before.ok_or_else(gone)?;
-        let (actor, now) = (tx.actor().to_owned(), tx.now());
-        let entry = LedgerEntry::recover(self.ids.next(), recovery, booked, &actor, now);
-        ledger_entry::store::insert(tx, &entry).await?;
-        let (movement, amount) = booked;
-        let sums = before
-            .recovered
-            .book(movement, amount, recovery.is_breach())?;
-        let plan = before.clone().recover(sums, now);
-        payment_plan::store::update(tx, &plan).await?;
-        let counted = payment_plan::store::get(tx, &convention).await?;
-        if counted.as_ref() != Some(&plan) {
-            let disagree = "the ledger and the plan disagree on what is recovered";
-            return Err(Failure::bug(disagree).into());
-        }
-        let entry = payment_plan::rpc::entry("payment_plan.recovery_updated", &plan);
-        tx.record_all(&[entry]).await?;
-        if plan.payable() != before.payable() {
-            let why = "Une somme recouvrée est due à nouveau, ou ne l'est plus.";
-            planning::replan(tx, &self.ids, &convention, Cause::Decision, why).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish<Q: Mutation>(
-        &self,
-        mut tx: Tx,
-        request: &Q,
-        kind: &'static str,
-        recovery: &Recovery,
-    ) -> Result<Wire, Error> {
-        let message = Wire::from(recovery);
-        let change = Change {
-            kind,
-            operator: Some(recovery.name.operator),
-            name: &recovery.name.to_string(),
-            revision: recovery.revision,
-        };
-        tx.record_all(&[Entry::new(change, &message)]).await?;
-        Ok(tx.answer(request, message).await?)
+        let next = stepping::step(&mut tx, &self.ids, scope, &current, command).await?;
+        let answer = Wire::from(&next.unwrap_or(current));
+        Ok(tx.answer(request, answer).await?)
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Divergence {
     pub amount: Option<Money>,
     /// Last day of a payment stated.
     pub date: Option<Date>,
+    /// Whether the sum came back.
+    pub came_back: bool,
 }
 
 /// Hears what a file says of an order.
@@ -152,7 +154,12 @@ impl Heard {
 
     /// The money is back: nothing was paid by this order after all.
     fn returned(&mut self, returned: &Returned) {
-        let (ordered, sum) = (self.next.due(), returned.amount);
+        let (ordered, sum) = (self.next.kept(), returned.amount);
+        // All of it, told with the part that was booked before.
+        let sum = match sum {
+            Some(sum) if sum == self.next.due() => Some(ordered),
+            sum => sum,
+        };
         let stated = Some(Paid {
             amount: sum,
             date: returned.date,
@@ -177,6 +184,7 @@ impl Heard {
                 ),
                 amount: sum,
                 date: Some(returned.date),
+                came_back: true,
             });
         }
         self.paid = None;
@@ -198,6 +206,7 @@ impl Heard {
             text: Text::new(en, fr),
             amount: paid.and_then(|paid| paid.amount),
             date: paid.map(|paid| paid.date),
+            came_back: false,
         });
     }
 
@@ -216,6 +225,7 @@ impl Heard {
             ),
             amount: paid.amount,
             date: Some(paid.date),
+            came_back: false,
         });
     }
 

@@ -23,6 +23,7 @@ fn transmitted() -> Order {
         piece: 7,
         amount: ORDERED,
         reduced: Money::ZERO,
+        returned: Money::ZERO,
         stage: Stage::Transmitted,
         taken_in_charge: false,
         reason: Reason::default(),

@@ -162,6 +162,7 @@ impl Taking<'_> {
                         text,
                         amount: Some(order.due()),
                         date: Some(date),
+                        came_back: false,
                     });
                 }
             }
@@ -172,8 +173,9 @@ impl Taking<'_> {
                 divergence = Some(Divergence {
                     cause: Cause::Confirmation,
                     text,
-                    amount: Some(order.due()),
+                    amount: Some(order.kept()),
                     date: next.return_date,
+                    came_back: true,
                 });
                 next = order.clone();
             }
@@ -239,8 +241,7 @@ impl Taking<'_> {
         let Some(divergence) = divergence else {
             return Ok(());
         };
-        let (cause, amount, date) = (divergence.cause, divergence.amount, divergence.date);
-        if !payment_difference::store::stated(tx, &key, cause, amount, date).await? {
+        if !payment_difference::store::stated(tx, &key, &divergence).await? {
             let subject = Subject::Order { slip, key, ordered };
             done.diverging.push((subject, divergence));
         }
@@ -267,6 +268,7 @@ impl Taking<'_> {
                 text: divergence.text,
                 stated_amount: divergence.amount,
                 stated_date: divergence.date,
+                came_back: divergence.came_back,
                 settlement: None,
                 revision: 1,
                 create_time: tx.now(),
@@ -318,6 +320,7 @@ impl Stranger {
             ),
             amount: Some(amount),
             date: Some(self.date),
+            came_back: false,
         }
     }
 }

@@ -74,6 +74,8 @@ pub struct Order {
     pub amount: Money,
     /// What corrections have taken off it.
     pub reduced: Money,
+    /// What of it came back while the rest stayed paid.
+    pub returned: Money,
     /// What has become of it.
     pub stage: Stage,
     /// Whether it was ever taken in charge.
@@ -170,6 +172,29 @@ impl Order {
     pub fn due(&self) -> Money {
         // Never more is taken off than it was.
         self.amount.checked_sub(self.reduced).unwrap_or_default()
+    }
+
+    /// What remains paid by it, once it is PAID.
+    pub fn kept(&self) -> Money {
+        self.due().checked_sub(self.returned).unwrap_or_default()
+    }
+
+    /// After this much of what it paid came back: all that was left, or a part.
+    pub fn come_back(self, amount: Money, date: Date) -> Option<Self> {
+        let left = self.kept().checked_sub(amount)?;
+        if left.is_negative() {
+            return None;
+        }
+        if left.is_zero() {
+            return Some(Self {
+                stage: Stage::Rejected,
+                payment_date: None,
+                return_date: Some(date),
+                ..self
+            });
+        }
+        let returned = self.returned.checked_add(amount)?;
+        Some(Self { returned, ..self })
     }
 
     /// After a correction of this much was taken in charge.

@@ -302,6 +302,7 @@ impl<P> Ready<'_, P> {
             piece: self.piece,
             amount: self.instalment.amount,
             reduced: Money::ZERO,
+            returned: Money::ZERO,
             stage: Stage::Transmitted,
             taken_in_charge: false,
             reason: Reason::default(),

@@ -28,7 +28,7 @@ pub async fn last(
         OrderRow,
         "SELECT DISTINCT ON (operator_id, convention_id, instalment_id)
                 operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, reduced_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                orders.amount, reduced_amount, returned_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
                 return_date
          FROM slip_order AS orders
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS wanted (operator_id, convention_id, instalment_id)
@@ -76,7 +76,7 @@ pub async fn get(
     let rows = sqlx::query_as!(
         OrderRow,
         "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, reduced_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                orders.amount, reduced_amount, returned_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
                 return_date
          FROM slip_order AS orders
          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
@@ -103,7 +103,7 @@ pub async fn of_slips(
     let rows = sqlx::query_as!(
         OrderRow,
         "SELECT operator_id, convention_id, instalment_id, attempt, programme_id, slip_id, budget_year, piece,
-                orders.amount, reduced_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
+                orders.amount, reduced_amount, returned_amount, state, taken_in_charge, reason_code, reason_text, payment_date,
                 return_date
          FROM slip_order AS orders JOIN slip USING (programme_id, slip_id)
          WHERE programme_id = $1 AND slip_id = ANY ($2)
@@ -186,7 +186,7 @@ pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE slip_order
          SET state = $5, taken_in_charge = $6, reason_code = $7, reason_text = $8, payment_date = $9, return_date = $10,
-             reduced_amount = $11
+             reduced_amount = $11, returned_amount = $12
          WHERE operator_id = $1 AND convention_id = $2 AND instalment_id = $3 AND attempt = $4",
         order.instalment.operator.uuid(),
         order.instalment.convention.uuid(),
@@ -198,7 +198,8 @@ pub async fn update(tx: &mut Tx, order: &Order) -> Result<(), Error> {
         order.reason.text,
         order.payment_date,
         order.return_date,
-        order.reduced.amount()
+        order.reduced.amount(),
+        order.returned.amount()
     )
     .execute(tx.conn())
     .await?;
@@ -216,6 +217,7 @@ struct OrderRow {
     piece: i32,
     amount: Decimal,
     reduced_amount: Decimal,
+    returned_amount: Decimal,
     state: String,
     taken_in_charge: bool,
     reason_code: String,
@@ -244,6 +246,7 @@ impl OrderRow {
             piece: self.piece,
             amount: Money::try_from(self.amount).map_err(|_| damaged())?,
             reduced: Money::try_from(self.reduced_amount).map_err(|_| damaged())?,
+            returned: Money::try_from(self.returned_amount).map_err(|_| damaged())?,
             stage: if cancelled { Stage::Cancelled } else { stage },
             taken_in_charge: self.taken_in_charge,
             reason: Reason {

@@ -53,6 +53,10 @@ fn to_order(payer: Payer, order: &Order) -> wire::SlipOrder {
         },
         return_date: order.return_date.map(to_date),
         reduced_amount: order.reduced.is_positive().then(|| to_money(order.reduced)),
+        returned_amount: order
+            .returned
+            .is_positive()
+            .then(|| to_money(order.returned)),
     }
 }
 

@@ -41,6 +41,8 @@ fn settle(name: &str, outcome: PaymentDifferenceOutcome) -> SettlePaymentDiffere
         outcome: outcome.into(),
         explanation: "Vu avec la banque.".to_owned(),
         payment_date: paid.then(|| to_date(date!(2025 - 10 - 07))),
+        returned_amount: None,
+        recovery: String::new(),
         etag: String::new(),
         request_id: request_id(),
     }

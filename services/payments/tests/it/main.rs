@@ -21,6 +21,7 @@ mod ledger_export;
 mod measures;
 mod migrations;
 mod papers;
+mod partial_return;
 mod payment_difference;
 mod payment_plan;
 mod posting_codes;

@@ -23,6 +23,8 @@ fn paid_in_full(difference: &PaymentDifference, day: Date) -> SettlePaymentDiffe
         outcome: PaymentDifferenceOutcome::PaidInFull.into(),
         explanation: "Second virement vu sur le compte.".to_owned(),
         payment_date: Some(to_date(day)),
+        returned_amount: None,
+        recovery: String::new(),
         etag: String::new(),
         request_id: request_id(),
     }
