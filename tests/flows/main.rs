@@ -23,6 +23,7 @@ mod money_commands;
 mod processes;
 mod programs;
 mod restore;
+mod returned;
 mod scan;
 mod undisturbed;
 mod upgrade;
