@@ -7,6 +7,7 @@ use nonrecours_kernel::{Clock, IdSource};
 use nonrecours_pg::{Db, MigrateError};
 use nonrecours_rpc::{
     Server, ServerConfig,
+    audit::Audit,
     auth::{TokenSource, Verifier, VerifierError},
     client::{self, PeerChannel},
     server::ServeError,
@@ -118,14 +119,19 @@ impl Host {
             db,
             shutdown,
             server,
-            verifier,
             peer_token: peer_token.source(),
-            server_tls: tls.server(clock).await?,
+            server_tls: tls.server(clock, verifier.audit()).await?,
             client_tls: tls.client(clock).await?,
             peers: tls.peers()?,
+            verifier,
             environment,
             background: JoinSet::new(),
         })
+    }
+
+    /// Where what matters to security is noted.
+    pub fn audit(&self) -> &Audit {
+        self.verifier.audit()
     }
 
     /// The way to a peer: connected when first used, with this service's certificate, token and trace context.
@@ -185,7 +191,7 @@ impl Host {
         rpcs: impl FnOnce(Server) -> Server,
     ) -> Result<(), StartError> {
         self.measure();
-        let audit = self.verifier.audit().clone();
+        let audit = self.audit().clone();
         self.background.spawn(security::run(
             self.db.clone(),
             self.service,

@@ -7,6 +7,7 @@ use nonrecours_rpc::{
     telemetry::{self, LogFormat, TelemetryConfig},
     tls::TlsConfig,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sqlx::migrate::Migrator;
 use tokio::{
     net::TcpListener,
@@ -52,6 +53,7 @@ where
             observed(service, migrate(&owner_url, migrator, clock.as_ref())).await
         }
         Program::Serve(address, config) => {
+            take_open_files();
             let serving = listen_and_serve(address, |listener, shutdown| {
                 serve(config, Environment::new(clock), listener, shutdown)
             });
@@ -76,6 +78,22 @@ where
                 ExitCode::FAILURE
             }
         }
+    }
+}
+
+/// Takes as many open files as the process may have, since each connection is one: what it begins with is often a thousand.
+/// Where it may not be changed, it stays as it is.
+fn take_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        eprintln!(
+            "the limit of open files stays at {:?}: {error}",
+            limit.current
+        );
     }
 }
 
@@ -137,4 +155,19 @@ where
     });
     let listener = TcpListener::bind(address).await?;
     serve(listener, shutdown).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_open_files_are_taken_that_may_be() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let fewer = maximum.map(|maximum| maximum - 1);
+        let current = fewer.or(Some(1024));
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+        take_open_files();
+        assert_eq!(getrlimit(Resource::Nofile).current, maximum);
+    }
 }

@@ -5,13 +5,15 @@ use time::OffsetDateTime;
 use crate::{Db, error::Error};
 
 /// What every service reads and writes beside its own tables, and may do with it: read, add, change, delete.
-const COMMON: [(&str, [bool; 4]); 6] = [
+const COMMON: [(&str, [bool; 4]); 8] = [
     ("_migrations", [true, false, false, false]),
     ("_pg_migrations", [true, false, false, false]),
     ("feed_cursor", [true, true, true, false]),
     ("feed_era", [true, false, false, false]),
     ("outbox", [true, true, false, false]),
     ("request_replay", [true, true, false, true]),
+    ("security_checkpoint", [true, true, false, false]),
+    ("security_event", [true, true, false, true]),
 ];
 
 /// How privileges are called, in the order of [`COMMON`].

@@ -1,5 +1,5 @@
-//! What matters to security: who was refused, and why, counted in the memory of an instance until it is taken to where it is
-//! kept. A flood of refusals is a count, not a flood of entries.
+//! What matters to security: who was refused and why, and which keys and certificates have changed, counted in the memory of an
+//! instance until it is taken to where it is kept. A flood of refusals is a count, not a flood of entries.
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +25,10 @@ pub enum Kind {
     HandshakeFailed,
     /// The keys of the issuer are others than before.
     IssuerKeysChanged,
+    /// The service shows another certificate, or verifies by other authorities, than before.
+    CertificateChanged,
+    /// The keys that seal identities are others than before.
+    KeyRingChanged,
 }
 
 impl Kind {
@@ -36,6 +40,8 @@ impl Kind {
             Self::OutOfReach => "OUT_OF_REACH",
             Self::HandshakeFailed => "HANDSHAKE_FAILED",
             Self::IssuerKeysChanged => "ISSUER_KEYS_CHANGED",
+            Self::CertificateChanged => "CERTIFICATE_CHANGED",
+            Self::KeyRingChanged => "KEY_RING_CHANGED",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! A handler reads: [`open`] the request, parse what authorization needs, [`Caller::reach`](nonrecours_kernel::Caller),
 //! [`Check`] the rest, act, answer. Refusals are [`Failure`]s, which become rich gRPC statuses in one place.
 
+mod accept;
 pub mod audit;
 pub mod auth;
 pub mod check;

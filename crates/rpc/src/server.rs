@@ -17,7 +17,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::Service;
 
 use crate::{
-    audit::Audit,
+    accept,
     auth::Verifier,
     layers::{
         access::AccessLayer, deadline::DeadlineLayer, share::ShareLayer, shed::ShedLayer,
@@ -91,17 +91,15 @@ pub struct Server {
     verifier: Verifier,
     tls: Option<ServerTls>,
     peers: Peers,
-    audit: Audit,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
     probe: Probe,
 }
 
 impl Server {
-    /// A server without rpcs yet. `service` is its short name, e.g. `payments`; what it refuses goes where the verifier notes.
+    /// A server without rpcs yet. `service` is its short name, e.g. `payments`.
     pub fn new(service: &'static str, config: ServerConfig, verifier: Verifier) -> Self {
         Self {
-            audit: verifier.audit().clone(),
             service,
             config,
             verifier,
@@ -203,12 +201,12 @@ impl Server {
                 self.config.caller_in_flight,
             ))
             .add_routes(self.routes.routes());
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = accept::paced(TcpIncoming::from(listener).with_nodelay(Some(true)));
         let ended = shutdown.clone().cancelled_owned();
         let serving = match self.tls {
             None => router.serve_with_incoming_shutdown(incoming, ended).boxed(),
             Some(tls) => router
-                .serve_with_incoming_shutdown(tls::incoming(incoming, tls, self.audit), ended)
+                .serve_with_incoming_shutdown(tls::incoming(incoming, tls), ended)
                 .boxed(),
         };
 

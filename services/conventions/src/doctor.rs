@@ -5,12 +5,15 @@ use nonrecours_host::doctor::{self, Finding, Peer, Subject, Surroundings};
 use crate::{Config, MIGRATOR, SERVICE};
 
 /// Tables whose rows are never changed nor deleted.
-const APPEND_ONLY: [&str; 5] = [
-    "convention_version",
-    "activity_report_version",
+const APPEND_ONLY: [&str; 8] = [
     "activity_report_verdict",
+    "activity_report_version",
+    "convention_version",
+    "decision",
     "document",
     "envelope_vote",
+    "framework_convention",
+    "grant_publication",
 ];
 
 /// Looks at what the service stands on.

@@ -12,7 +12,12 @@ use crate::{
 };
 
 /// Tables whose rows are never changed nor deleted.
-const APPEND_ONLY: [&str; 2] = ["access_checkpoint", "indicator_release"];
+const APPEND_ONLY: [&str; 4] = [
+    "access_checkpoint",
+    "indicator_release",
+    "indicator_release_quarter",
+    "indicator_release_shared",
+];
 
 /// Looks at what the service stands on.
 pub async fn examine(config: Config, around: Surroundings) -> Vec<Finding> {

@@ -43,8 +43,7 @@ use crate::{
     beneficiary::rpc::Beneficiaries,
     entitlement::rpc::Entitlements,
     erasure::rpc::Erasures,
-    identity::rotation,
-    identity::rpc::Identities,
+    identity::{rotation::Rotation, rpc::Identities},
     indicator::rpc::IndicatorReads,
     journal::rpc::Accesses,
     legal_hold::rpc::LegalHolds,
@@ -103,7 +102,8 @@ pub async fn serve(
         host.environment.ids.clone(),
         host.shutdown.clone(),
     );
-    host.run(rotation::run(db.clone(), vault.clone(), shutdown.clone()));
+    let rotation = Rotation::new(db.clone(), vault.clone(), host.audit().clone());
+    host.run(rotation.run(shutdown.clone()));
     let resumable = db.clone();
     host.every("forgetting old streams", SWEEP_EVERY, move || {
         let db = resumable.clone();

@@ -6,6 +6,7 @@ use nonrecours_feed::first_after;
 use nonrecours_kernel::Clock;
 use nonrecours_pg::{Cursor, Db};
 use nonrecours_rpc::{
+    audit::Audit,
     client,
     tls::{Certificate, TlsError},
 };
@@ -69,7 +70,7 @@ pub(super) async fn certificate(
 
 async fn usable(subject: &Subject<'_>, clock: &Arc<dyn Clock>) -> Result<(), TlsError> {
     let tls = &subject.settings.tls;
-    tls.server(clock).await?;
+    tls.server(clock, &Audit::new(Arc::clone(clock))).await?;
     tls.client(clock).await?;
     tls.peers().map(drop)
 }

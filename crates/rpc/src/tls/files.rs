@@ -25,8 +25,13 @@ pub(super) async fn identity(
 
 /// The authorities of a file.
 pub(super) async fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    store(certificates(path).await?)
+}
+
+/// These certificates, as authorities.
+pub(super) fn store(certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path).await? {
+    for certificate in certificates {
         roots.add(certificate)?;
     }
     Ok(roots)

@@ -5,10 +5,9 @@ use std::{error::Error, io, time::Duration};
 use futures_util::{Stream, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tonic::transport::server::TcpIncoming;
 
 use super::ServerTls;
-use crate::audit::{Audit, Kind};
+use crate::audit::Kind;
 
 /// Handshakes going on at once; further connections wait to be accepted.
 const MAX_HANDSHAKES: usize = 1024;
@@ -17,10 +16,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The connections whose handshake went well. The others are dropped: a client that fails does no harm to the rest.
 pub(crate) fn incoming(
-    tcp: TcpIncoming,
+    tcp: impl Stream<Item = io::Result<TcpStream>> + Send,
     tls: ServerTls,
-    audit: Audit,
 ) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> + Send {
+    let audit = tls.audit().clone();
     tcp.map(move |tcp| {
         let tls = tls.clone();
         // On a task of its own: signing takes a processor for a millisecond.

@@ -28,7 +28,7 @@ pub(crate) use incoming::incoming;
 pub use peers::Peers;
 pub use server::ServerTls;
 
-use crate::reread::REREAD_INTERVAL;
+use crate::{audit::Audit, reread::REREAD_INTERVAL};
 
 /// The protocol of gRPC, as TLS names it (ALPN, RFC 7301).
 const HTTP2: &[u8] = b"h2";
@@ -58,16 +58,20 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// The server's side; none when the service has no certificate.
+    /// The server's side; none when the service has no certificate. What it refuses, and what changes, is noted.
     ///
     /// # Errors
     /// When a file cannot be read or is not what it should be.
-    pub async fn server(&self, clock: &Arc<dyn Clock>) -> Result<Option<ServerTls>, TlsError> {
+    pub async fn server(
+        &self,
+        clock: &Arc<dyn Clock>,
+        audit: &Audit,
+    ) -> Result<Option<ServerTls>, TlsError> {
         match self.identity() {
             Some(identity) => {
                 let authorities = self.tls_authorities.clone();
-                let clock = Arc::clone(clock);
-                let tls = ServerTls::new(identity, authorities, clock, REREAD_INTERVAL);
+                let (clock, audit) = (Arc::clone(clock), audit.clone());
+                let tls = ServerTls::new(identity, authorities, clock, audit, REREAD_INTERVAL);
                 tls.current().await?;
                 Ok(Some(tls))
             }

@@ -13,7 +13,7 @@ use nonrecours_contracts::feed::{
     change_feed_service_server::{ChangeFeedService, ChangeFeedServiceServer},
 };
 use nonrecours_issuer::{DevAuthority, DevIssuer, TokenSpec};
-use nonrecours_kernel::{Clock, ManualClock, Role};
+use nonrecours_kernel::{Clock, Digest, ManualClock, Role};
 use tempfile::TempDir;
 use time::macros::datetime;
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
@@ -24,6 +24,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use super::*;
 use crate::{
     Server, ServerConfig,
+    audit::{Audit, Kind},
     auth::{AuthConfig, JwksSource, TokenSource, Verifier},
     client::{self, PeerChannel},
 };
@@ -67,6 +68,7 @@ struct Suite {
     authority: Authority,
     issuer: DevIssuer,
     clock: ManualClock,
+    audit: Audit,
     address: SocketAddr,
     shutdown: CancellationToken,
 }
@@ -80,11 +82,15 @@ impl Drop for Suite {
 impl Suite {
     /// A server named localhost, whose certificate is read again for each connection.
     async fn start() -> Self {
-        Self::serving(|server| server).await
+        Self::serving(ServerConfig::default(), Duration::ZERO, |server| server).await
     }
 
-    /// The same with rpcs.
-    async fn serving(rpcs: impl FnOnce(Server) -> Server) -> Self {
+    /// The same with these limits and rpcs, its certificate read again so often.
+    async fn serving(
+        limits: ServerConfig,
+        reread: Duration,
+        rpcs: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let clock = ManualClock::at(datetime!(2025-10-06 08:00 UTC));
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let authority = Authority::new(&clock);
@@ -100,16 +106,18 @@ impl Suite {
         };
         let verifier = Verifier::new(auth, Arc::clone(&shared)).await.unwrap();
         let config = authority.sign("localhost", 100);
+        let audit = verifier.audit().clone();
         let tls = ServerTls::new(
             config.identity().unwrap(),
             config.tls_authorities.clone(),
             shared,
-            Duration::ZERO,
+            audit.clone(),
+            reread,
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let server = rpcs(Server::new("test", ServerConfig::default(), verifier))
+        let server = rpcs(Server::new("test", limits, verifier))
             .tls(Some(tls))
             .peers(config.peers().unwrap());
         tokio::spawn(server.serve(listener, shutdown.clone()));
@@ -117,9 +125,19 @@ impl Suite {
             authority,
             issuer,
             clock,
+            audit,
             address,
             shutdown,
         }
+    }
+
+    /// Causes of what was noted of certificates since it was last asked.
+    fn changes(&self) -> Vec<String> {
+        let noted = self.audit.take().into_iter();
+        noted
+            .filter(|counted| counted.event.kind == Kind::CertificateChanged)
+            .map(|counted| counted.event.cause)
+            .collect()
     }
 
     fn url(&self) -> String {
@@ -205,14 +223,38 @@ async fn certificates_are_valid_by_the_clock_and_renewed_without_a_restart() {
     suite.clock.advance(time::Duration::days(101));
     let met = suite.call(&payments, TokenSource::none()).await;
     assert_eq!(met.code(), Code::Unavailable, "{met:?}");
+    assert!(suite.changes().is_empty(), "the same files, read again");
 
     suite.authority.sign("localhost", 100);
     let met = suite.call(&payments, TokenSource::none()).await;
     assert_eq!(met.code(), Code::Unimplemented);
+    let shown = digest(&suite.authority.file("localhost.pem")).await;
+    assert_eq!(suite.changes(), [format!("certificate {shown}")]);
     // Half a renewal, as when a disk is full: the certificate in hand still serves.
     std::fs::write(suite.authority.file("localhost.key"), "").unwrap();
     let met = suite.call(&payments, TokenSource::none()).await;
     assert_eq!(met.code(), Code::Unimplemented);
+    assert!(suite.changes().is_empty());
+}
+
+#[tokio::test]
+async fn other_authorities_are_noted() {
+    let suite = Suite::start().await;
+    let payments = suite.authority.sign("payments", 100);
+    suite.call(&payments, TokenSource::none()).await;
+    let elsewhere = Authority::new(&suite.clock);
+    let theirs = elsewhere.file("authority.pem");
+    std::fs::copy(&theirs, suite.authority.file("authority.pem")).unwrap();
+    // Its certificate is of an authority that is none any more.
+    suite.call(&payments, TokenSource::none()).await;
+    let digest = digest(&theirs).await;
+    assert_eq!(suite.changes(), [format!("authorities {digest}")]);
+}
+
+/// Of the one certificate of a file.
+async fn digest(path: &Path) -> Digest {
+    let certificates = files::certificates(path).await.unwrap();
+    Digest::of(&certificates[0])
 }
 
 #[tokio::test]
@@ -243,29 +285,36 @@ async fn what_cannot_be_served_with_is_told_at_start() {
     let clock = ManualClock::at(datetime!(2025-10-06 08:00 UTC));
     let authority = Authority::new(&clock);
     let clock: Arc<dyn Clock> = Arc::new(clock);
+    let audit = Audit::new(Arc::clone(&clock));
     let good = authority.sign("localhost", 100);
     assert_eq!(good.own_name().await.unwrap().as_deref(), Some("localhost"));
-    assert!(TlsConfig::default().server(&clock).await.unwrap().is_none());
+    assert!(
+        TlsConfig::default()
+            .server(&clock, &audit)
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     let other = authority.sign("other", 100);
     let mixed = TlsConfig {
         tls_key: other.tls_key,
         ..good.clone()
     };
-    let refused = mixed.server(&clock).await.err().unwrap();
+    let refused = mixed.server(&clock, &audit).await.err().unwrap();
     assert!(matches!(refused, TlsError::Refused(_)), "{refused:?}");
     let missing = TlsConfig {
         tls_certificate: Some("/nowhere/at/all".into()),
         ..good.clone()
     };
-    let refused = missing.server(&clock).await.err().unwrap();
+    let refused = missing.server(&clock, &audit).await.err().unwrap();
     assert!(matches!(refused, TlsError::File { .. }), "{refused:?}");
     let no_pem = TlsConfig {
         tls_authorities: Some(authority.file("jwks.json")),
         ..good.clone()
     };
     std::fs::write(authority.file("jwks.json"), "{}").unwrap();
-    let refused = no_pem.server(&clock).await.err().unwrap();
+    let refused = no_pem.server(&clock, &audit).await.err().unwrap();
     assert!(
         matches!(&refused, TlsError::Pem { what: "certificate", path } if path.ends_with(Path::new("jwks.json"))),
         "{refused:?}"
@@ -320,7 +369,10 @@ async fn who_holds_connections_and_calls_open_holds_up_nobody_else() {
     const SOON: Duration = Duration::from_secs(4);
     const MAX_MEMORY: usize = 200 << 20;
 
-    let suite = Suite::serving(|server| server.add(ChangeFeedServiceServer::new(Slow))).await;
+    let suite = Suite::serving(ServerConfig::default(), Duration::ZERO, |server| {
+        server.add(ChangeFeedServiceServer::new(Slow))
+    })
+    .await;
     let clock: Arc<dyn Clock> = Arc::new(suite.clock.clone());
     let tls = suite.trusting().client(&clock).await.unwrap();
     let by = |subject: &str| {

@@ -20,6 +20,7 @@ mod completion;
 mod convention;
 mod decision;
 mod dispute;
+mod doctor;
 mod document;
 mod document_kinds;
 mod ending;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nonrecours_kernel::Scope;
 use nonrecours_pg::{Db, Error as PgError};
+use nonrecours_rpc::audit::{Audit, Kind};
 use tokio_util::sync::CancellationToken;
 
 use super::store::{self, Pseudonyms};
@@ -35,30 +36,73 @@ pub struct Rotated {
     pub retired: u64,
 }
 
-/// Reads the ring again from time to time, and brings the database to it whenever it has changed; until shutdown.
-pub async fn run(db: Db, vault: Vault, shutdown: CancellationToken) {
-    let mut done = None;
-    loop {
-        let ring = vault.ring();
-        if done.as_ref() != Some(&ring.ids()) {
-            match rotate(&db, &ring).await {
-                Ok(rotated) => {
-                    tracing::info!(
-                        rotated.rewrapped,
-                        rotated.pseudonymised,
-                        rotated.retired,
-                        "the database is at the key ring"
-                    );
-                    done = Some(ring.ids());
-                }
-                Err(error) => tracing::warn!(?error, "rotation of keys failed; trying again"),
-            }
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(REREAD_EVERY) => vault.reload(),
+/// Keeps the database at the ring.
+pub struct Rotation {
+    db: Db,
+    vault: Vault,
+    audit: Audit,
+    /// The keys that the database was last brought to.
+    done: Option<Vec<String>>,
+}
+
+impl Rotation {
+    /// Notes with `audit` that the keys are others.
+    pub fn new(db: Db, vault: Vault, audit: Audit) -> Self {
+        Self {
+            db,
+            vault,
+            audit,
+            done: None,
         }
     }
+
+    /// Reads the ring again from time to time, and catches up; until shutdown.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            self.catch_up().await;
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(REREAD_EVERY) => self.vault.reload(),
+            }
+        }
+    }
+
+    /// Brings the database to the ring when its keys are others than the last time.
+    pub async fn catch_up(&mut self) {
+        let ring = self.vault.ring();
+        let keys = ring.ids();
+        if self.done.as_ref() == Some(&keys) {
+            return;
+        }
+        match rotate(&self.db, &ring).await {
+            Ok(rotated) => {
+                tracing::info!(
+                    rotated.rewrapped,
+                    rotated.pseudonymised,
+                    rotated.retired,
+                    "the database is at the key ring"
+                );
+                // A process that starts cannot tell another ring from the one before, unless there is work to do.
+                if self.done.is_some() || rotated != Rotated::default() {
+                    self.audit
+                        .note(Kind::KeyRingChanged, told(&keys, rotated), "", "");
+                }
+                self.done = Some(keys);
+            }
+            Err(error) => tracing::warn!(?error, "rotation of keys failed; trying again"),
+        }
+    }
+}
+
+/// The keys by their ids, and what was done: nothing of the keys themselves.
+fn told(keys: &[String], rotated: Rotated) -> String {
+    format!(
+        "{}; {} wrapped anew, {} given a pseudonym, {} pseudonyms removed",
+        keys.join(", "),
+        rotated.rewrapped,
+        rotated.pseudonymised,
+        rotated.retired
+    )
 }
 
 /// Brings the database to a ring, whole. Done again, it finds nothing to do.

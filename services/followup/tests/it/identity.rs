@@ -1,6 +1,6 @@
 //! Identities: who reads them, what is left of them in the database, and how keys change.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use nonrecours_contracts::{
     feed::{PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient},
@@ -10,9 +10,10 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_followup::{
-    identity::rotation::{Rotated, rotate},
+    identity::rotation::{Rotated, Rotation, rotate},
     vault::KeyRing,
 };
+use nonrecours_rpc::audit::Audit;
 use prost::Message as _;
 use sqlx::AssertSqlSafe;
 use tonic::{Code, Status};
@@ -368,6 +369,44 @@ async fn keys_change_while_the_service_serves() {
         assert_eq!(read(&suite, name).await.unwrap().revision, 1);
     }
     assert_eq!(push(&suite, known("B1", |_| {})).await.0, Unchanged);
+}
+
+#[tokio::test]
+async fn other_keys_are_noted_without_the_keys() {
+    let suite = Suite::start().await;
+    push(&suite, known("B1", |_| {})).await;
+    let audit = Audit::new(Arc::new(suite.clock.clone()));
+    let mut rotation = Rotation::new(suite.db.clone(), suite.vault.clone(), audit.clone());
+    let mut causes = async |keys: Option<&str>| -> Vec<String> {
+        if let Some(keys) = keys {
+            std::fs::write(&suite.keys_file, keys).unwrap();
+        }
+        suite.vault.reload();
+        rotation.catch_up().await;
+        let noted = audit.take().into_iter();
+        noted.map(|counted| counted.event.cause).collect()
+    };
+    // What it starts with is no change, nor is the same file again.
+    assert!(causes(None).await.is_empty());
+    assert!(causes(None).await.is_empty());
+    let announced = causes(Some(&ring(&[1, 2], &[1]))).await;
+    let said = "identity k1, identity k2, pseudonym p1; 0 wrapped anew, 0 given a pseudonym, 0 pseudonyms removed";
+    assert_eq!(announced, [said]);
+    let wrapping = causes(Some(&ring(&[2, 1], &[1, 2]))).await;
+    let said = "identity k2, identity k1, pseudonym p1, pseudonym p2; \
+                1 wrapped anew, 1 given a pseudonym, 0 pseudonyms removed";
+    assert_eq!(wrapping, [said]);
+
+    // A service that finds work to do when it starts tells of it, in the chain that it keeps.
+    let suite = suite.restarted(&ring(&[3, 2], &[1])).await;
+    let suite = suite.restarted(&ring(&[3, 2], &[1])).await;
+    let kept: Vec<String> =
+        sqlx::query_scalar("SELECT cause FROM security_event WHERE kind = 'KEY_RING_CHANGED'")
+            .fetch_all(&suite.owner)
+            .await
+            .unwrap();
+    let said = "identity k3, identity k2, pseudonym p1; 1 wrapped anew, 0 given a pseudonym, 1 pseudonyms removed";
+    assert_eq!(kept, [said]);
 }
 
 #[tokio::test]

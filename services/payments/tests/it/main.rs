@@ -9,6 +9,7 @@ mod budget_year;
 mod cash_position;
 mod correction_schema;
 mod correction_slip;
+mod doctor;
 mod documents;
 mod explanation;
 mod files_only;
