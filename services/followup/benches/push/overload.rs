@@ -25,8 +25,8 @@ use crate::{
 const CALM: [usize; 3] = [32, 128, 512];
 /// How many times that come in the storm.
 const TIMES: usize = 10;
-/// Callers of one program, on one connection: the service takes 256 requests of either at once.
-const A_CONNECTION: usize = 200;
+/// Callers of one program, on one connection: so few that no program calls more often than one may (`CALLER_RATE`).
+const A_CONNECTION: usize = 32;
 /// Longest pause of a caller that is refused again and again: as `nonrecours import` pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Goals: of the best, in hundredths; and the slowest of a hundred answers in the storm, hundredths of a second.
