@@ -72,8 +72,8 @@ use tonic::{Code, Response, Status};
 
 use crate::suite::Addresses;
 
-/// Attempts of one call before giving up.
-const ATTEMPTS: u32 = 60;
+/// Attempts of one call before giving up: a fault that lasts a minute is outlasted.
+const ATTEMPTS: u32 = 240;
 /// Pause after a first failure; doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts.

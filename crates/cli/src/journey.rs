@@ -25,7 +25,7 @@ pub use story::StoryClock;
 use crate::example::Example;
 
 /// How long a consequence of another service's change may take to show.
-const CONSEQUENCE_LIMIT: Duration = Duration::from_secs(60);
+const CONSEQUENCE_LIMIT: Duration = Duration::from_secs(150);
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 
