@@ -6,14 +6,20 @@ use nonrecours_cli::{
     everyday::{
         books,
         cash::{self, Cash},
+        codes::{self, Codes},
         controls::{self, Controls, Measure, Outcome},
+        corrections::{self, Correction},
         recoveries::{self, Recoveries},
         years::{self, Years},
     },
     journey::Step,
     state::State,
+    treasury,
 };
-use nonrecours_contracts::conventions::{CreateStateFundingRequest, StateFunding};
+use nonrecours_contracts::{
+    conventions::{CreateStateFundingRequest, StateFunding},
+    payments::{GetInstalmentRequest, ListInstalmentsRequest},
+};
 use nonrecours_kernel::{Clock as _, Money, SystemClock, paris_date};
 use nonrecours_rpc::convert::{to_date, to_money};
 use nonrecours_testkit::request_id;
@@ -224,6 +230,97 @@ async fn budget_years_and_cash_are_followed_from_the_command_line() {
     let listed = cash::run(&state, list).await.unwrap();
     assert!(listed.contains(&name), "{listed}");
     assert!(listed.contains("solde, non exigible"), "{listed}");
+    suite.stop().await.unwrap();
+}
+
+/// What an accountant answers of a piece: taken in charge.
+fn taken_in_charge(year: i32, slip: i32, piece: i32) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<n:PES_Retour xmlns:n=\"urn:x\"><EnTetePES>\
+         <IdPost V=\"062007\"/><CodCol V=\"123\"/><CodBud V=\"00\"/></EnTetePES><PES_DepenseRetour><Bordereau>\
+         <BlocBordereau><Exer V=\"{year}\"/><IdBord V=\"{slip}\"/></BlocBordereau><Piece><BlocPiece><InfoPce>\
+         <IdPce V=\"{piece}\"/><EtatPce V=\"02\"/></InfoPce></BlocPiece></Piece></Bordereau></PES_DepenseRetour>\
+         </n:PES_Retour>"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_goes_to_the_accountant_and_is_corrected_from_the_command_line() {
+    let (suite, cast, state, facts) = played(Step::OrderAdvance).await;
+    let programme = facts.programme.clone();
+    let year = paris_date(SystemClock.now()).year();
+    let budget = |payee: &str| Codes::Budget {
+        programme: programme.clone(),
+        siret: "200 033 579 00018".to_owned(),
+        office: "062007".to_owned(),
+        collectivity: "123".to_owned(),
+        budget: "00".to_owned(),
+        function: String::new(),
+        payees: vec![payee.to_owned()],
+    };
+    for wrong in ["commune:657341:23", "mairie:657341:23:09"] {
+        let refused = codes::run(&state, budget(wrong)).await.unwrap_err();
+        assert!(refused.to_string().contains("commune"), "{refused}");
+    }
+    let bank = Codes::Bank {
+        programme: programme.clone(),
+        holder: "Fondation d'Artois".to_owned(),
+        iban: "FR76 3000 6000 0112 3456 7890 189".to_owned(),
+        bic: "AGRIFRPPXXX".to_owned(),
+    };
+    let set = codes::run(&state, bank).await.unwrap();
+    assert!(set.contains("circuit bancaire (version 1)"), "{set}");
+    let set = codes::run(&state, budget("commune:657341:23:09"))
+        .await
+        .unwrap();
+    assert!(set.contains("version 2") && set.contains("657341"), "{set}");
+    let show = Codes::Show {
+        programme: programme.clone(),
+    };
+    assert_eq!(codes::run(&state, show).await.unwrap(), set);
+
+    let mut client = cast.officer().unwrap().instalments();
+    let request = ListInstalmentsRequest {
+        parent: state.convention.clone(),
+        ..ListInstalmentsRequest::default()
+    };
+    let page = client.list_instalments(request).await.unwrap().into_inner();
+    let advance = page.instalments[0].name.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let one = std::slice::from_ref(&advance);
+    treasury::make_slip(&state, &programme, year, one, folder.path())
+        .await
+        .unwrap();
+    let correct = || Correction {
+        programme: programme.clone(),
+        year,
+        instalment: advance.clone(),
+        reduction: Some("200".to_owned()),
+        motive: "Montant erroné".to_owned(),
+        folder: folder.path().to_owned(),
+    };
+    let refused = corrections::run(&state, correct()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("ORDER_NOT_IN_CHARGE"),
+        "{refused}"
+    );
+    let answer = folder.path().join("retour.xml");
+    std::fs::write(&answer, taken_in_charge(year, 1, 1)).unwrap();
+    treasury::import_return(&state, &programme, &answer)
+        .await
+        .unwrap();
+    let said = corrections::run(&state, correct()).await.unwrap();
+    assert!(said.contains("réduit de 200,00"), "{said}");
+    let (_, file) = said.rsplit_once("fichier : ").unwrap();
+    assert!(nonrecours_pes::validate(&std::fs::read(file).unwrap()).is_empty());
+    std::fs::write(&answer, taken_in_charge(year, 1, 2)).unwrap();
+    treasury::import_return(&state, &programme, &answer)
+        .await
+        .unwrap();
+    let reduced = page.instalments[0].amount.clone().unwrap();
+    let request = GetInstalmentRequest { name: advance };
+    let now = client.get_instalment(request).await.unwrap().into_inner();
+    assert_eq!(now.amount.unwrap().units, reduced.units - 200);
     suite.stop().await.unwrap();
 }
 
