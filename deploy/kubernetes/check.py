@@ -13,8 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVICES = {"conventions": 50051, "followup": 50052, "payments": 50053}
 # Connections that PostgreSQL keeps for itself, its operator, migrations and backups.
 RESERVED = 30
-# Of one instance at most, beside MAX_CONNECTIONS: one for each feed that it follows, two for small pushes.
-BESIDE_THE_POOL = 3
+# Of one instance at most, beside MAX_CONNECTIONS: one for each feed that it follows, four for small pushes.
+BESIDE_THE_POOL = {"conventions": 2, "followup": 5, "payments": 1}
 # Made on the cluster: by cert-manager (checked against the Certificates) and by CloudNativePG.
 OF_OPERATOR = {"postgres-ca": {"ca.crt"}}
 OF_CERTIFICATE = {"tls.crt", "tls.key", "ca.crt"}
@@ -84,7 +84,7 @@ def main():
             check_service(where, o, service, env, by)
             scaler = by[("HorizontalPodAutoscaler", service)]["spec"]["maxReplicas"]
             surge = o["spec"]["strategy"].get("rollingUpdate", {}).get("maxSurge", 0)
-            connections += (int(env["MAX_CONNECTIONS"]) + BESIDE_THE_POOL) * (scaler + surge)
+            connections += (int(env["MAX_CONNECTIONS"]) + BESIDE_THE_POOL[service]) * (scaler + surge)
         else:
             wanted = {f"{service.upper()}_OWNER_DATABASE_URL"}
             if set(env) != wanted:

@@ -26,8 +26,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that nobody has used for longer is asked whether it is still there before a request has it; of one used
 /// just now a request finds out by itself, and is told to come again.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// Connections of a lane.
-const LANE_CONNECTIONS: u32 = 2;
+/// Connections of a lane at most.
+const LANE_CONNECTIONS: u32 = 4;
 /// Longest statement, wait for a lock, and idle transaction: no request holds rows for longer than this. Then how soon the
 /// server ends the session of an instance that has gone without a word (a host that lost its power, a network that was cut):
 /// after a minute, and with it what it has locked, the lead among it.
@@ -98,7 +98,7 @@ impl Db {
         }
     }
 
-    /// The same database over two connections beside the pool's, opened when they are first asked for: for short transactions
+    /// The same database over a few connections beside the pool's, opened as they are needed: for short transactions
     /// that come one after the other, and reach their rows by keys whatever the planner believes. Their sessions stay warm,
     /// and plan each statement once.
     #[must_use]
