@@ -359,15 +359,17 @@ async fn the_disk_of_postgresql_is_full() {
     use nonrecours_contracts::conventions::CreateProgrammeRequest;
 
     /// The programme there is, as one more.
-    async fn another_programme(officer: &Client, number: u32) -> CreateProgrammeRequest {
+    async fn another_programme(officer: &Client) -> CreateProgrammeRequest {
         let request = ListProgrammesRequest::default();
         let page = officer.programmes().list_programmes(request).await;
         let mut programme = page.unwrap().into_inner().programmes.remove(0);
         programme.name.clear();
-        programme.display_name = format!("Programme {number}");
+        let request_id = nonrecours_testkit::request_id();
+        // No two have one name, over both faults.
+        programme.display_name = format!("Programme {request_id}");
         CreateProgrammeRequest {
             programme: Some(programme),
-            request_id: nonrecours_testkit::request_id(),
+            request_id,
         }
     }
     /// A file system of its own, unmounted at the end.
@@ -405,13 +407,12 @@ async fn the_disk_of_postgresql_is_full() {
         // Somebody writes until there is no room for it.
         let writing = async {
             let officer = processes.cast.officer().unwrap();
-            for number in 0.. {
-                let request = another_programme(&officer, number).await;
+            loop {
+                let request = another_programme(&officer).await;
                 if let Err(status) = officer.programmes().create_programme(request).await {
                     return told(&status);
                 }
             }
-            unreachable!("it ends with a refusal")
         };
         assert_eq!(timeout(LIMIT, writing).await.unwrap(), Code::Unavailable);
         sleep(lasting()).await;
