@@ -153,8 +153,13 @@ impl Pushing {
             }
             Way::TwiceAtOnce => {
                 let (one, two) = tokio::join!(once(first), once(first));
-                self.note(batches, one)?;
-                self.note(batches, two)
+                // The signature may have come between the two: what was refused before it is looked at first.
+                let mut answers = [one, two];
+                answers.sort_by_key(Result::is_ok);
+                for answer in answers {
+                    self.note(batches, answer)?;
+                }
+                Ok(())
             }
             Way::NewerFirst => {
                 for batch in batches.iter().rev() {

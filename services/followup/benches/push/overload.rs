@@ -21,12 +21,13 @@ use crate::{
     stage::Stage,
 };
 
-/// Callers among whose numbers the best is looked for; the last is what an instance takes at once.
-const CALM: [usize; 3] = [32, 128, 512];
+/// Programs that call, each on a connection of its own: as many in the calm as in the storm, since what one program sends at
+/// once is stored together.
+const PROGRAMS: usize = 128;
+/// Callers of each program among whose numbers the best is looked for; the last is what an instance takes at once.
+const CALM: [usize; 3] = [1, 2, 4];
 /// How many times that come in the storm.
 const TIMES: usize = 10;
-/// Callers of one program, on one connection: so few that no program calls more often than one may (`CALLER_RATE`).
-const A_CONNECTION: usize = 32;
 /// Longest pause of a caller that is refused again and again: as `nonrecours import` pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Goals: of the best, in hundredths; and the slowest of a hundred answers in the storm, hundredths of a second.
@@ -45,7 +46,8 @@ pub async fn storm(stage: &Stage, report: &mut Report, seconds: u64) {
     stage.clear().await;
     let numbers = Arc::new(AtomicUsize::new(0));
     let (mut best, mut at) = (0, 0);
-    for callers in CALM {
+    for each in CALM {
+        let callers = PROGRAMS * each;
         let (run, refused) = calls(stage, &numbers, callers, limit).await;
         assert_eq!(refused, 0, "{callers} are as many as it takes");
         println!("  {callers} callers: {} calls/s", run.rate);
@@ -92,9 +94,9 @@ async fn calls(
     let convention = stage.convention.to_string();
     let before = stage.count("beneficiary").await;
     let started = Instant::now();
-    for first in (0..callers).step_by(A_CONNECTION) {
-        let client = stage.pushes_of(first);
-        for _ in first..callers.min(first + A_CONNECTION) {
+    for program in 0..PROGRAMS {
+        let client = stage.pushes_of(program);
+        for _ in 0..callers / PROGRAMS {
             let (client, convention) = (client.clone(), convention.clone());
             running.spawn(call(
                 client,
