@@ -138,7 +138,8 @@ impl Job<'_> {
         let survivors = aliases.survivors_but(&stored);
         stored.extend(writing.find(survivors.iter().copied()).await?);
         let mut persons = Known::stored(&stored, person_id);
-        if ground.erasures {
+        // The survivor of a merge was looked for after the ground, and may have been the first to be erased meanwhile.
+        if ground.erasures || ground.merges {
             let missing = batch.persons_missing(&stored);
             let erased = tombstone::among(&mut writing.tx, ring, operator, missing).await?;
             batch.refuse_erased(&erased);
