@@ -11,6 +11,7 @@ mod books;
 mod collector;
 mod commands;
 mod confidential;
+mod crowd;
 mod documents;
 mod doubles;
 mod faults;

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod auth;
 pub mod check;
 pub mod client;
+mod connections;
 pub mod convert;
 pub mod details;
 pub mod etag;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use clap::Args;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use nonrecours_contracts::DESCRIPTOR_SET;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use tower::Service;
 use crate::{
     accept,
     auth::Verifier,
+    connections::{ConnectionLayer, Connections, Line},
     layers::{
         access::AccessLayer, deadline::DeadlineLayer, share::ShareLayer, shed::ShedLayer,
         trace::TraceLayer,
@@ -33,7 +34,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Streams that one connection may hold open.
 const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 /// Silence after which a connection is asked whether it is still there.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// How long it may take to say so.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest list of headers of one request, bytes.
@@ -54,6 +55,12 @@ pub struct ServerConfig {
     /// Longest time to the first answer of a request, milliseconds.
     #[arg(long, env = "REQUEST_TIMEOUT_MS", default_value_t = 30_000)]
     pub request_timeout_ms: u64,
+    /// Connections open at once; the newest takes the place of one that has nothing in hand.
+    #[arg(long, env = "MAX_OPEN", default_value_t = 4_096)]
+    pub max_open: usize,
+    /// How long a message of an answer may wait for the other side to take it, milliseconds; its connection is ended then.
+    #[arg(long, env = "UNREAD_TIMEOUT_MS", default_value_t = 60_000)]
+    pub unread_timeout_ms: u64,
     /// How long requests in hand may take to finish after SIGTERM, milliseconds.
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 20_000)]
     pub drain_timeout_ms: u64,
@@ -66,6 +73,8 @@ impl Default for ServerConfig {
             caller_in_flight: 256,
             caller_rate: 5_000,
             request_timeout_ms: 30_000,
+            max_open: 4_096,
+            unread_timeout_ms: 60_000,
             drain_timeout_ms: 20_000,
         }
     }
@@ -190,6 +199,7 @@ impl Server {
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
             .http2_max_header_list_size(MAX_HEADER_LIST)
+            .layer(ConnectionLayer)
             .layer(TraceLayer::new(self.service))
             .layer(DeadlineLayer::new(Duration::from_millis(
                 self.config.request_timeout_ms,
@@ -202,12 +212,22 @@ impl Server {
             ))
             .add_routes(self.routes.routes());
         let incoming = accept::paced(TcpIncoming::from(listener).with_nodelay(Some(true)));
+        let connections = Connections::new(
+            self.config.max_open,
+            Duration::from_millis(self.config.unread_timeout_ms),
+        );
         let ended = shutdown.clone().cancelled_owned();
         let serving = match self.tls {
-            None => router.serve_with_incoming_shutdown(incoming, ended).boxed(),
-            Some(tls) => router
-                .serve_with_incoming_shutdown(tls::incoming(incoming, tls), ended)
-                .boxed(),
+            None => {
+                let plain = connections
+                    .seated(incoming)
+                    .map_ok(|(tcp, seat)| Line::plain(tcp, seat));
+                router.serve_with_incoming_shutdown(plain, ended).boxed()
+            }
+            Some(tls) => {
+                let shaken = tls::incoming(incoming, tls, connections);
+                router.serve_with_incoming_shutdown(shaken, ended).boxed()
+            }
         };
 
         let drain = Duration::from_millis(self.config.drain_timeout_ms);

@@ -15,6 +15,7 @@ use tower::{Layer, Service};
 use crate::{
     audit::{Audit, Kind},
     auth::{AuthError, Verifier, access_table, journalled_table},
+    connections::Connection,
     failure::Failure,
     telemetry::method,
     tls::Peers,
@@ -101,6 +102,9 @@ where
             let peer = door.peers.caller(request.extensions());
             match door.admit(&path, token, peer).await {
                 Ok(mut caller) => {
+                    if let Some(connection) = request.extensions().get::<Connection>() {
+                        connection.is_known();
+                    }
                     let call = Call::of(&path);
                     caller.call = call.clone();
                     let subject = caller.subject.clone();

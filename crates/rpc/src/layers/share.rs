@@ -21,19 +21,21 @@ use crate::{failure::Failure, telemetry::method};
 const MAX_CALLERS: usize = 10_000;
 /// How far a caller may run ahead of its rate: what it did not use before.
 const BURST: Duration = Duration::from_secs(2);
+/// Requests in hand at once of all who do not say who they are: what is open to everybody must not take the places of all.
+const NOBODY_IN_HAND: usize = 64;
 /// Delay given to who has too much in hand: something of it may end meanwhile.
 const WHILE_FULL: Duration = Duration::from_millis(200);
 
 /// Answers RESOURCE_EXHAUSTED (reason `OVERLOADED`, with `RetryInfo`) to the calls of a caller beyond a rate, or beyond a number
-/// under way, and counts them in `nonrecours.rpc.shed`. A caller is a subject; the other services are not limited: what they
-/// do stands for the work of all. Behind the [access layer](super::access), which says who calls.
+/// under way, and counts them in `nonrecours.rpc.shed`. A caller is a subject, and all who need no token (reflection, watching health) are one; the other services are not limited:
+/// what they do stands for the work of all. Behind the [access layer](super::access), which says who calls.
 #[derive(Clone)]
 pub struct ShareLayer {
     shares: Arc<Shares>,
 }
 
 impl ShareLayer {
-    /// `rate`: calls of one caller in a second; `in_hand`: under way at once, each until its answer's last frame has left.
+    /// `rate`: calls of one caller in a second; `in_hand`: under way at once, each until its answer has left.
     pub fn new(rate: u32, in_hand: usize) -> Self {
         let refused = global::meter("nonrecours-rpc")
             .u64_counter("nonrecours.rpc.shed")
@@ -50,6 +52,11 @@ impl ShareLayer {
         }
     }
 }
+
+/// Subject of those who do not say who they are; no caller has it.
+const NOBODY: &str = "";
+/// Answered at once whoever asks: a full service is a healthy one.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
 struct Shares {
     /// Between two calls of a caller, in the long run.
@@ -68,6 +75,11 @@ struct Share {
 impl Shares {
     /// A place for one call more, or when to come again.
     fn take(self: &Arc<Self>, subject: &str) -> Result<Place, Duration> {
+        let most = if subject == NOBODY {
+            NOBODY_IN_HAND.min(self.in_hand)
+        } else {
+            self.in_hand
+        };
         let now = Instant::now();
         // Numbers only: a panic elsewhere cannot have spoilt them.
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,7 +97,7 @@ impl Shares {
         if ahead > BURST {
             return Err(ahead - BURST);
         }
-        if share.in_hand >= self.in_hand {
+        if share.in_hand >= most {
             return Err(WHILE_FULL);
         }
         share.paid = share.paid.max(now) + self.pause;
@@ -149,12 +161,16 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let caller = request.extensions().get::<Caller>();
-        // Nobody: a path that is open to everybody.
-        let Some(caller) = caller.filter(|caller| !caller.has(Role::PeerService)) else {
+        let subject = match request.extensions().get::<Caller>() {
+            Some(caller) if caller.has(Role::PeerService) => None,
+            Some(caller) => Some(caller.subject.as_str()),
+            None if request.uri().path() == HEALTH_CHECK => None,
+            None => Some(NOBODY),
+        };
+        let Some(subject) = subject else {
             return Box::pin(self.inner.call(request));
         };
-        let place = match self.shares.take(&caller.subject) {
+        let place = match self.shares.take(subject) {
             Ok(place) => place,
             Err(delay) => {
                 let method = KeyValue::new("rpc.method", method::of_path(request.uri().path()));

@@ -17,7 +17,7 @@ use tonic::{
 };
 use tower::{Layer, Service};
 
-use crate::{failure::Failure, telemetry::method};
+use crate::{connections::until_sent, failure::Failure, telemetry::method};
 
 /// Answers RESOURCE_EXHAUSTED (reason `OVERLOADED`, with `RetryInfo`) to calls beyond a number under way, and counts them
 /// in `nonrecours.rpc.shed`. Clones share the number: it holds for all connections. Health checks are not counted,
@@ -29,7 +29,7 @@ pub struct ShedLayer {
 }
 
 impl ShedLayer {
-    /// `max_in_flight`: most calls under way at once, each until its answer's last frame has left.
+    /// `max_in_flight`: most calls under way at once, each until its answer has left.
     pub fn new(max_in_flight: usize) -> Self {
         let places = Semaphore::new(max_in_flight.min(Semaphore::MAX_PERMITS));
         let shed = global::meter("nonrecours-rpc")
@@ -95,22 +95,23 @@ where
     }
 }
 
-/// The messages of an answer, which keep the call's place until the last one.
+/// The messages of an answer, which keep the call's place until the last one has left: whoever asks and does not read takes
+/// no more memory than its places.
 pub(crate) struct HeldBody<P> {
     inner: Body,
-    place: Option<P>,
+    place: Option<Arc<P>>,
 }
 
 impl<P> HeldBody<P> {
     pub(crate) fn new(inner: Body, place: P) -> Self {
         Self {
             inner,
-            place: Some(place),
+            place: Some(Arc::new(place)),
         }
     }
 }
 
-impl<P: Unpin> http_body::Body for HeldBody<P> {
+impl<P: Send + Sync + 'static> http_body::Body for HeldBody<P> {
     type Data = Bytes;
     type Error = Status;
 
@@ -118,7 +119,12 @@ impl<P: Unpin> http_body::Body for HeldBody<P> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let polled = Pin::new(&mut self.inner).poll_frame(cx).map_ok(|frame| {
+            match self.place.clone().filter(|_| frame.is_data()) {
+                Some(place) => until_sent(frame, place),
+                None => frame,
+            }
+        });
         // Before the caller can see the end, so that its next call finds the place free.
         let is_last = match &polled {
             Poll::Ready(Some(Ok(frame))) => frame.is_trailers(),

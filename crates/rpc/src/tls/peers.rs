@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use http::Extensions;
 use nonrecours_kernel::{Caller, Role};
 use rustls::pki_types::{CertificateDer, ServerName};
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use webpki::EndEntityCert;
 
 use super::TlsError;
+use crate::connections::Connection;
 
 /// The names of the other services in their certificates. Empty: services are known by their tokens.
 #[derive(Clone, Debug, Default)]
@@ -34,9 +34,7 @@ impl Peers {
 
     /// The peer whose certificate the connection of a request showed; the handshake has verified it.
     pub(crate) fn caller(&self, connection: &Extensions) -> Option<Caller> {
-        let shown = connection
-            .get::<TlsConnectInfo<TcpConnectInfo>>()?
-            .peer_certs()?;
+        let shown = connection.get::<Connection>()?.certificates()?;
         let certificate = EndEntityCert::try_from(shown.first()?).ok()?;
         let (name, _) = self
             .0
