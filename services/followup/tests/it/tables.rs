@@ -196,6 +196,36 @@ async fn an_operator_is_given_its_own_figures_exact_at_once() {
 }
 
 #[tokio::test]
+async fn what_an_operator_does_under_several_conventions_is_one_row() {
+    let suite = Suite::start().await;
+    let second = convention_name(1, 2);
+    suite.learn(second, 1, true).await;
+    suite.push(persons("A", "62041", 8, 3)).await;
+    let more = vec![[persons("B", "62041", 8, 2), persons("C", "62041", 9, 4)].concat()];
+    suite.push_under(&second, more).await.unwrap();
+    let token = || suite.tokens.agent(suite.convention.operator);
+    let parent = suite.convention.parent().to_string();
+    let table = |breakdown, grain| request(&parent, breakdown, grain);
+    let by_month = ask(&suite, token(), table(Breakdown::Commune, Grain::Month))
+        .await
+        .unwrap();
+    let of = |month: i32| {
+        let mut rows = by_month.rows.iter().filter(|row| row.month == month);
+        let row = rows.find(|row| row.code == "62041").unwrap();
+        told(&row.persons_spotted)
+    };
+    assert_eq!((of(8), of(9)), (Some(Some(5)), Some(Some(4))));
+    let by_year = ask(&suite, token(), table(Breakdown::Convention, Grain::Year))
+        .await
+        .unwrap();
+    let rows = by_code(&by_year);
+    let spotted =
+        |name: &nonrecours_kernel::ConventionName| told(&rows[&*name.to_string()].persons_spotted);
+    assert_eq!(spotted(&suite.convention), Some(Some(3)));
+    assert_eq!(spotted(&second), Some(Some(6)));
+}
+
+#[tokio::test]
 async fn small_cells_are_withheld_from_those_who_run_the_programme() {
     let suite = Suite::start().await;
     for (commune, number) in [
