@@ -106,19 +106,28 @@ pub async fn roll_up(state: &State, programme: &str, year: i32) -> anyhow::Resul
 
 fn add(table: &mut Table, label: &str, figures: Option<&RollUpFigures>) -> anyhow::Result<()> {
     let figures = figures.context("figures")?;
+    let targets = figures.reported_targets.unwrap_or_default();
     table.add_row([
         label.to_owned(),
         format!("{}/{}", figures.accepted_reports, figures.conventions),
         money(figures.grant_amount.as_ref())?.french(),
         money(figures.paid_amount.as_ref())?.french(),
         money(figures.spent_amount.as_ref())?.french(),
-        figures.persons_spotted.to_string(),
-        figures.persons_supported.to_string(),
-        figures.entitlements_opened.to_string(),
+        held_against(figures.persons_spotted, targets.persons_spotted),
+        held_against(figures.persons_supported, targets.persons_supported),
+        held_against(figures.entitlements_opened, targets.entitlements_opened),
         money(figures.yearly_amount_opened.as_ref())?.french(),
         figures.overdue_commitments.to_string(),
     ]);
     Ok(())
+}
+
+/// What was achieved, and what was agreed where it was.
+fn held_against(achieved: i64, target: i64) -> String {
+    match target {
+        0 => achieved.to_string(),
+        target => format!("{achieved} / {target}"),
+    }
 }
 
 /// Writes the open data file of a budget year.

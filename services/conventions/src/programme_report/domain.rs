@@ -38,7 +38,14 @@ pub struct Figures {
     pub sessions_held: i64,
     /// Commitments overdue.
     pub overdue_commitments: i64,
+    /// What was agreed under all of them: persons spotted, persons supported, rights opened.
+    pub targets: [i64; TARGETS],
+    /// The same under those with an accepted report.
+    pub reported_targets: [i64; TARGETS],
 }
+
+/// What has a target: persons spotted, persons supported, rights opened.
+const TARGETS: usize = 3;
 
 impl Figures {
     /// Both together; nothing when a sum leaves its range.
@@ -63,8 +70,18 @@ impl Figures {
             overdue_commitments: self
                 .overdue_commitments
                 .checked_add(other.overdue_commitments)?,
+            targets: sums(self.targets, other.targets)?,
+            reported_targets: sums(self.reported_targets, other.reported_targets)?,
         })
     }
+}
+
+fn sums(one: [i64; TARGETS], other: [i64; TARGETS]) -> Option<[i64; TARGETS]> {
+    let mut sums = one;
+    for (sum, more) in sums.iter_mut().zip(other) {
+        *sum = sum.checked_add(more)?;
+    }
+    Some(sums)
 }
 
 /// The sums over all operators; nothing when one leaves its range.
@@ -123,6 +140,11 @@ mod tests {
             ..Figures::default()
         };
         assert_eq!(figures.plus(figures), None);
+        let targets = Figures {
+            targets: [1, i64::MAX, 0],
+            ..Figures::default()
+        };
+        assert_eq!(targets.plus(targets), None);
         assert_eq!(figures.plus(Figures::default()), Some(figures));
         assert_eq!(total(&[]), Some(Figures::default()));
         assert_eq!(warnings(&[], &Figures::default()), []);

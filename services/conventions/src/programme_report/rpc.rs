@@ -92,5 +92,17 @@ fn message(figures: &Figures) -> wire::RollUpFigures {
         yearly_amount_opened: Some(to_money(figures.yearly_amount_opened)),
         sessions_held: figures.sessions_held,
         overdue_commitments: figures.overdue_commitments,
+        targets: Some(targets(figures.targets)),
+        reported_targets: Some(targets(figures.reported_targets)),
+    }
+}
+
+fn targets(
+    [persons_spotted, persons_supported, entitlements_opened]: [i64; 3],
+) -> wire::RollUpTargets {
+    wire::RollUpTargets {
+        persons_spotted,
+        persons_supported,
+        entitlements_opened,
     }
 }

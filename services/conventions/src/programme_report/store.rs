@@ -25,7 +25,11 @@ pub async fn roll_up(
                   coalesce(sum(report.persons_supported), 0)::bigint AS "persons_supported!",
                   coalesce(sum(report.entitlements_opened), 0)::bigint AS "entitlements_opened!",
                   coalesce(sum(report.yearly_amount_opened), 0) AS "yearly_amount_opened!",
-                  coalesce(sum(report.sessions_held), 0)::bigint AS "sessions_held!"
+                  coalesce(sum(report.sessions_held), 0)::bigint AS "sessions_held!",
+                  ARRAY[sum(targets[1]), sum(targets[2]), sum(targets[3])] AS "targets!",
+                  ARRAY[sum(targets[1]) FILTER (WHERE report.activity_report_id IS NOT NULL),
+                        sum(targets[2]) FILTER (WHERE report.activity_report_id IS NOT NULL),
+                        sum(targets[3]) FILTER (WHERE report.activity_report_id IS NOT NULL)] AS "reported_targets!: Vec<Option<i64>>"
            FROM convention
            JOIN operator USING (operator_id)
            LEFT JOIN activity_report AS report
@@ -66,10 +70,19 @@ pub async fn roll_up(
                     yearly_amount_opened: money(row.yearly_amount_opened)?,
                     sessions_held: row.sessions_held,
                     overdue_commitments: 0,
+                    targets: three(row.targets.into_iter().map(Some))?,
+                    // No sum where no report is accepted.
+                    reported_targets: three(row.reported_targets.into_iter())?,
                 },
             })
         })
         .collect::<Result<_, pg::Error>>()?)
+}
+
+fn three(sums: impl Iterator<Item = Option<i64>>) -> Result<[i64; 3], pg::Error> {
+    let sums: Vec<i64> = sums.map(Option::unwrap_or_default).collect();
+    sums.try_into()
+        .map_err(|_| pg::Error::Damaged("targets".to_owned()))
 }
 
 /// How many commitments each operator has that are late on that day, under its conventions of the budget year that run.

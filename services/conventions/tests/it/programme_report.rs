@@ -1,7 +1,7 @@
 //! The roll-up of a programme.
 
 use nonrecours_contracts::conventions::{
-    GetProgrammeReportRequest, OperatorCategory, RollUpFigures,
+    GetProgrammeReportRequest, OperatorCategory, RollUpFigures, RollUpTargets,
 };
 use nonrecours_testkit::request_id;
 
@@ -18,6 +18,29 @@ fn roll_up(programme: &str, budget_year: i32) -> GetProgrammeReportRequest {
     }
 }
 
+fn targets(
+    persons_spotted: i64,
+    persons_supported: i64,
+    entitlements_opened: i64,
+) -> Option<RollUpTargets> {
+    Some(RollUpTargets {
+        persons_spotted,
+        persons_supported,
+        entitlements_opened,
+    })
+}
+
+/// Agrees targets, as the terms in force have them.
+async fn aim(world: &World, convention: &str, targets: [i32; 3]) {
+    let (_, id) = convention.rsplit_once('/').unwrap();
+    sqlx::query("UPDATE convention SET targets = $2 WHERE convention_id = $1")
+        .bind(id.parse::<uuid::Uuid>().unwrap())
+        .bind(targets.to_vec())
+        .execute(&world.db.owner().await)
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
     let world = World::start().await;
@@ -31,6 +54,8 @@ async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
     assert_eq!(empty.total.unwrap().grant_amount, Some(euros(0)));
 
     let first = world.in_force(&setting).await.name;
+    // Terms as they stand, which only an amendment changes.
+    aim(&world, &first, [50, 20, 30]).await;
     world.report_plan(&first, 2, 920_000, "payment_plan.paid");
     world.changes_until("convention.paid", &first).await;
     // A second operator of private law, whose convention needs no act of its own, under the same programme.
@@ -55,6 +80,7 @@ async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
             .unwrap(),
     };
     let second = world.signed_by_association(&other).await.name;
+    aim(&world, &second, [10, 10, 4]).await;
     world.followup.spotted(7);
     let report = world.submitted(&first).await;
     world.accept(&report.name).await;
@@ -75,7 +101,18 @@ async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
         reasons,
         ["PERSONS_COUNTED_IN_EACH_OPERATOR", "REPORTS_NOT_ACCEPTED"]
     );
-    assert_eq!(before.total.unwrap().persons_spotted, 7);
+    let so_far = before.total.unwrap();
+    assert_eq!(so_far.persons_spotted, 7);
+    // All that was agreed, and of it what the accepted report is held against.
+    assert_eq!(so_far.targets, targets(60, 30, 34));
+    assert_eq!(so_far.reported_targets, targets(50, 20, 30));
+    let of_second = before
+        .operators
+        .iter()
+        .find(|it| it.operator == format!("operators/{}", other.operator));
+    let of_second = of_second.unwrap().figures.as_ref().unwrap();
+    assert_eq!(of_second.targets, targets(10, 10, 4));
+    assert_eq!(of_second.reported_targets, targets(0, 0, 0));
 
     world.accept(&report.name).await;
     let found = auditor
@@ -96,6 +133,8 @@ async fn a_roll_up_adds_what_each_operator_did_and_says_what_it_does_not() {
     assert_eq!(total.paid_amount, Some(euros(920_000)));
     assert_eq!(total.spent_amount, Some(euros(2_260_000)));
     assert_eq!(total.persons_spotted, 14);
+    assert_eq!(total.targets, targets(60, 30, 34));
+    assert_eq!(total.reported_targets, total.targets);
     assert_eq!(total.persons_spotted, sum(|it| it.persons_spotted));
     assert_eq!(total.persons_supported, sum(|it| it.persons_supported));
     assert_eq!(total.entitlements_opened, sum(|it| it.entitlements_opened));
