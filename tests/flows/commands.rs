@@ -478,6 +478,7 @@ async fn asks_of_their_data(cast: &Cast, state: &State, convention: &str) {
     let export = || Subjects::Export {
         name: access.clone(),
         file: file.clone(),
+        legal_claim: None,
     };
     subjects::run(state, export()).await.unwrap();
     let held = std::fs::read_to_string(&file).unwrap();

@@ -1,13 +1,13 @@
 //! Serving a service's own feed.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
 use nonrecours_contracts::feed::{
     Change, ListHistoryRequest, ListHistoryResponse, PullChangesRequest, PullChangesResponse,
     change_feed_service_server::{ChangeFeedService, ChangeFeedServiceServer},
 };
 use nonrecours_kernel::{Caller, OperatorId, Role, Scope, change_label};
-use nonrecours_pg::{Cursor, Db, Recorded};
+use nonrecours_pg::{Cursor, Db, Error, Recorded, Tx};
 use nonrecours_rpc::{Check, Failure, Page, convert::to_timestamp, open};
 use prost_types::Any;
 use tokio::time::Instant;
@@ -31,14 +31,20 @@ pub struct ChangeFeed {
 }
 
 /// Who may read a feed, among those whom the contract lets call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Readers {
     /// Everyone, each within its scope.
     Everyone,
     /// Operators, each its own changes, and peer services: the changes are about persons, whom the programme's side
-    /// never sees one by one.
-    OperatorsAndPeers,
+    /// never sees one by one. What may not be shown of them for now is taken out.
+    OperatorsAndPeers(Veil),
 }
+
+/// Takes out of changes what they may not show for now, in the transaction that read them.
+pub type Veil = for<'a> fn(
+    &'a mut Tx,
+    &'a mut [Recorded],
+) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 impl ChangeFeed {
     /// A feed over the service's database. Waiting callers are answered at once when `shutdown` begins.
@@ -55,7 +61,7 @@ impl ChangeFeed {
     }
 
     fn admit(&self, caller: &Caller) -> Result<(), Failure> {
-        let personal = self.readers == Readers::OperatorsAndPeers;
+        let personal = matches!(self.readers, Readers::OperatorsAndPeers(_));
         if personal && caller.operator.is_none() && !caller.has(Role::PeerService) {
             return Err(Failure::role_missing(
                 "operator_agent, operator_manager, peer_service",
@@ -113,11 +119,19 @@ impl ChangeFeed {
         size: i64,
     ) -> Result<Vec<Recorded>, Failure> {
         let mut tx = self.db.disclose(scope).await?;
-        let changes = tx.changes_after(cursor, size).await?;
+        let mut changes = tx.changes_after(cursor, size).await?;
         if changes.is_empty() {
             return Ok(changes);
         }
+        self.veil(&mut tx, &mut changes).await?;
         Ok(tx.tell(names(&changes), changes).await?)
+    }
+
+    async fn veil(&self, tx: &mut Tx, changes: &mut [Recorded]) -> Result<(), Error> {
+        match self.readers {
+            Readers::Everyone => Ok(()),
+            Readers::OperatorsAndPeers(veil) => veil(tx, changes).await,
+        }
     }
 
     async fn history(
@@ -147,7 +161,8 @@ impl ChangeFeed {
         let rows = tx
             .history(operator, &request.name, after, page.limit())
             .await?;
-        let (rows, next_page_token) = page.cut(rows, |row| row.cursor.position.to_string());
+        let (mut rows, next_page_token) = page.cut(rows, |row| row.cursor.position.to_string());
+        self.veil(&mut tx, &mut rows).await?;
         let told = names(&rows);
         let answer = ListHistoryResponse {
             changes: rows.into_iter().map(wire).collect(),
@@ -194,7 +209,7 @@ fn owner(name: &str) -> Result<Option<OperatorId>, Failure> {
 }
 
 fn wire(recorded: Recorded) -> Change {
-    // A resource has a name, so nothing is encoded as no bytes: what the change showed has been erased.
+    // A resource has a name, so nothing is encoded as no bytes: what the change showed has been erased, or may not be shown.
     let shows = !recorded.snapshot.is_empty();
     Change {
         label_fr: change_label(&recorded.kind)

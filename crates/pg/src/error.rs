@@ -23,6 +23,9 @@ pub enum Error {
     /// A stored value is not what our own rules allow.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
+    /// What a transaction was about to tell or change may not be: its witness says why.
+    #[error("refused: {}", .0.reason())]
+    Refused(Box<Failure>),
     /// Anything else: a fault of ours.
     #[error("database")]
     Database(#[source] sqlx::Error),
@@ -63,6 +66,9 @@ impl From<sqlx::Error> for Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Error::Refused(failure) = error {
+            return *failure;
+        }
         match &error {
             Error::Conflict(cause) => {
                 tracing::info!(%cause, "conflict");
@@ -71,9 +77,10 @@ impl From<Error> for Failure {
             Error::Unavailable(_) => Failure::unavailable(&error),
             Error::RequestIdReused => Failure::request_id_reused(),
             // A store that expects a duplicate has looked at the constraint already.
-            Error::Duplicate { .. } | Error::Damaged(_) | Error::Database(_) => {
-                Failure::internal(&error)
-            }
+            Error::Duplicate { .. }
+            | Error::Damaged(_)
+            | Error::Refused(_)
+            | Error::Database(_) => Failure::internal(&error),
         }
     }
 }

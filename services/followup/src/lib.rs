@@ -147,7 +147,7 @@ pub async fn serve(
         server
             .add(ChangeFeed::server(
                 db.clone(),
-                Readers::OperatorsAndPeers,
+                Readers::OperatorsAndPeers(subject_request::limit::veil),
                 shutdown.clone(),
             ))
             .add(Beneficiaries::server(db.clone()))

@@ -10,6 +10,7 @@ use nonrecours_contracts::followup::{
     SubjectRequestState, SubjectRight,
 };
 use nonrecours_kernel::{BeneficiaryName, OperatorName, Role};
+use serde_json::{Map, Value};
 
 use super::{MAX_PAGES, PAGE, ask, day_or_today, request_id, shown_day};
 use crate::{ask::client_as, print, state::State};
@@ -74,6 +75,9 @@ pub enum Subjects {
         name: String,
         /// The file; it must not be there yet.
         file: PathBuf,
+        /// The legal claim that the data serve (art. 18.2), when the request is one that limits their processing.
+        #[arg(long)]
+        legal_claim: Option<String>,
     },
 }
 
@@ -128,10 +132,29 @@ pub async fn run(state: &State, command: Subjects) -> anyhow::Result<String> {
     let (etag, request_id) = (String::new(), request_id());
     let done = match command {
         Subjects::List { operator, overdue } => return list(state, &operator, overdue).await,
-        Subjects::Export { name, file } => {
-            let request = ExportPersonalDataRequest { name };
-            let export = ask!(client, export_personal_data, request)?;
-            write_new(&file, &export.json)?;
+        Subjects::Export {
+            name,
+            file,
+            legal_claim,
+        } => {
+            let mut whole = Map::new();
+            let mut page_token = String::new();
+            loop {
+                let client = client.clone();
+                let request = ExportPersonalDataRequest {
+                    name: name.clone(),
+                    page_token,
+                    legal_claim: legal_claim.clone().unwrap_or_default(),
+                    ..ExportPersonalDataRequest::default()
+                };
+                let page = ask!(client, export_personal_data, request)?;
+                join(&mut whole, serde_json::from_slice(&page.json)?);
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+            write_new(&file, &serde_json::to_vec_pretty(&whole)?)?;
             return Ok(format!("données écrites dans {}", file.display()));
         }
         Subjects::Enter {
@@ -207,6 +230,17 @@ fn write_new(file: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
         .open(file)
         .and_then(|mut file| file.write_all(bytes))
         .map_err(|error| anyhow::anyhow!("{} : {error}", file.display()))
+}
+
+/// Adds a page of an export to those before: lists go on, and what only a page needs is left out.
+fn join(whole: &mut Map<String, Value>, page: Map<String, Value>) {
+    for (key, value) in page {
+        match (whole.get_mut(&key), value) {
+            _ if key == "nextPageToken" => {}
+            (Some(Value::Array(before)), Value::Array(more)) => before.extend(more),
+            (_, value) => drop(whole.insert(key, value)),
+        }
+    }
 }
 
 async fn list(state: &State, operator: &str, overdue_only: bool) -> anyhow::Result<String> {

@@ -1,7 +1,8 @@
 //! SQL of entitlements.
 
 use nonrecours_kernel::{
-    BeneficiaryId, ConventionId, ConventionName, EntitlementId, EntitlementName, Money, OperatorId,
+    BeneficiaryId, BeneficiaryName, ConventionId, ConventionName, EntitlementId, EntitlementName,
+    Money, OperatorId,
 };
 use nonrecours_pg::{Error, Tx};
 use rust_decimal::Decimal;
@@ -52,6 +53,30 @@ pub async fn list(
                             WHERE held.operator_id = entitlement.operator_id AND held.beneficiary_id = entitlement.beneficiary_id)
          ORDER BY entitlement_id LIMIT $3",
         operator.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
+/// Those about a person after an id, in the order of their creation, whatever limits their processing.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record<Entitlement>>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT operator_id, entitlement_id, convention_id, beneficiary_id, external_reference, right_code, state,
+                amount, amount_kind, amount_unit, filed_date, decided_date, renewal_date, start_date, support_mode,
+                non_take_up_reason, version, revision, create_time, update_time
+         FROM entitlement WHERE operator_id = $1 AND beneficiary_id = $2 AND entitlement_id > $3
+         ORDER BY entitlement_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
         after.unwrap_or_default(),
         limit
     )

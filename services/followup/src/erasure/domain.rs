@@ -25,6 +25,11 @@ impl ErasureReason {
         !matches!(self, Self::Mistake)
     }
 
+    /// Whether the person wants it: who asked that records be stored and nothing else may still need them.
+    pub const fn is_the_persons(self) -> bool {
+        matches!(self, Self::SubjectRequest | Self::Objection)
+    }
+
     /// Why, as histories say it.
     pub const fn why(self) -> &'static str {
         match self {

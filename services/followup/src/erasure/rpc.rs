@@ -16,7 +16,12 @@ use super::{
     erase::{erase, lock},
     store, tombstone, wire,
 };
-use crate::{error::Error, record::Reference, vault::Vault};
+use crate::{
+    error::Error,
+    record::Reference,
+    subject_request::{domain::Refusal as Register, limit},
+    vault::Vault,
+};
 
 /// The erasures of operators.
 pub struct Erasures {
@@ -50,8 +55,14 @@ impl Erasures {
         }
         let person = person.ok_or_else(|| Failure::not_found(name))?;
         etag::check(&request.etag, person.revision)?;
-        let ring = self.vault.ring();
         let operator = name.operator;
+        if !reason.is_the_persons() {
+            let limited = limit::among(&mut tx, operator, &[name.beneficiary.uuid()]).await?;
+            if !limited.is_empty() {
+                return Err(Register::Limited.into());
+            }
+        }
+        let ring = self.vault.ring();
         let mut erased = erase(&mut tx, &ring, &self.ids, operator, &[person], reason).await?;
         let erasure = erased.pop().ok_or_else(|| Failure::not_found(name))?;
         Ok(tx.answer(&request, Wire::from(&erasure)).await?)

@@ -15,8 +15,8 @@ use crate::codes::damaged;
 /// Held by the one instance that extends or shortens the chain: "ACCESS" in ASCII.
 const CHAIN_LOCK: i64 = 0x4143_4345_5353;
 
-/// Enters records that a transaction has met.
-pub(super) async fn insert(tx: &mut Tx, kind: &'static str, met: &Met) -> Result<(), Error> {
+/// Enters records that a transaction has met. Gives whether the operator has anybody whose records are stored only.
+pub(super) async fn insert(tx: &mut Tx, kind: &'static str, met: &Met) -> Result<bool, Error> {
     let scope = tx.scope().clone();
     let roles: Vec<&str> = scope.roles().iter().map(|role| role.as_str()).collect();
     let collections: Vec<&str> = met.collections.iter().map(|(of, _)| of.as_str()).collect();
@@ -31,10 +31,11 @@ pub(super) async fn insert(tx: &mut Tx, kind: &'static str, met: &Met) -> Result
         .flat_map(|(_, ids)| ids.iter().copied())
         .collect();
     let (now, why) = (tx.now(), tx.why().to_owned());
-    sqlx::query!(
-        "INSERT INTO access_entry (operator_id, era, actor, actor_operator, roles, rpc, kind, occur_time, traceparent, why,
+    let limits = sqlx::query_scalar!(
+        r#"INSERT INTO access_entry (operator_id, era, actor, actor_operator, roles, rpc, kind, occur_time, traceparent, why,
                                    record_count, digest, collections, counts, records)
-         VALUES ($1, (SELECT max(era) FROM feed_era), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         VALUES ($1, (SELECT max(era) FROM feed_era), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         RETURNING EXISTS (SELECT FROM processing_limit AS held WHERE held.operator_id = $1) AS "limits!""#,
         met.operator,
         scope.actor(),
         scope.actor_operator().map(|operator| operator.uuid()),
@@ -50,9 +51,9 @@ pub(super) async fn insert(tx: &mut Tx, kind: &'static str, met: &Met) -> Result
         &counts,
         &ids
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    Ok(())
+    Ok(limits)
 }
 
 fn saturated(count: usize) -> i32 {
@@ -295,11 +296,12 @@ pub async fn list(
     rows.into_iter().map(Entry::try_from).collect()
 }
 
-/// The last entries that met a person or a record about them, at most `limit`, newest first.
+/// The last entries before a position that met a person or a record about them, at most `limit`, newest first.
 pub async fn last_about(
     tx: &mut Tx,
     operator: OperatorId,
     person: BeneficiaryId,
+    before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
     let rows = sqlx::query_as!(
@@ -315,9 +317,11 @@ pub async fn last_about(
                       UNION ALL SELECT note_id FROM note WHERE operator_id = $1 AND beneficiary_id = $2
                       UNION ALL SELECT referral_id FROM referral WHERE operator_id = $1 AND beneficiary_id = $2
                   ) AS about)
-           ORDER BY position DESC LIMIT $3"#,
+             AND position < $3
+           ORDER BY position DESC LIMIT $4"#,
         operator.uuid(),
         person.uuid(),
+        before.unwrap_or(i64::MAX),
         limit
     )
     .fetch_all(tx.conn())

@@ -7,14 +7,17 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::store;
+use crate::subject_request::limit;
 
 /// Ids of an entry at most; it counts all, and the digest is of all.
 pub const MAX_RECORDS: usize = 1000;
 /// Collections that say nothing about persons. Any other one is entered.
 const NOT_PERSONAL: [&str; 2] = ["sessions", "localAids"];
+/// Collection of the records of an operator that are about persons of another one.
+const RECEIVED: &str = "receivedReferrals";
 
 /// Enters what a transaction of follow-up has told or changed; nothing when no record of a person was touched, unless an
-/// answer said so.
+/// answer said so. Refuses what tells of persons whose records are stored only.
 pub fn witness(
     tx: &mut Tx,
     touched: Touched,
@@ -27,8 +30,13 @@ pub fn witness(
             met.push(Met::new(none));
         }
         let kind = if touched.changed { "WRITE" } else { "READ" };
+        let mut limits = false;
         for records in &met {
-            store::insert(tx, kind, records).await?;
+            // A referral that is received is about a person of another operator.
+            limits |= store::insert(tx, kind, records).await? || records.tells_of_others();
+        }
+        if limits {
+            limit::guard(tx, &touched.records).await?;
         }
         Ok(!met.is_empty())
     })
@@ -58,6 +66,10 @@ impl Met {
     /// SHA-256 of the names in their order, each ended by a line feed.
     pub fn digest(&self) -> Vec<u8> {
         self.hash.clone().finalize().to_vec()
+    }
+
+    fn tells_of_others(&self) -> bool {
+        self.collections.iter().any(|(of, _)| of == RECEIVED)
     }
 
     fn add(&mut self, name: &str, collection: &str, id: Uuid) {

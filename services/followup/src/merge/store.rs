@@ -8,7 +8,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::domain::{Merge, MergeReason, MergeState, Moved, Standing};
-use crate::{codes::damaged, record::only_all};
+use crate::{codes::damaged, record::only_all, subject_request::limit};
 
 /// One of the two records.
 pub struct Locked {
@@ -26,6 +26,7 @@ pub async fn lock(
     operator: OperatorId,
     persons: &[BeneficiaryId],
 ) -> Result<Vec<Locked>, Error> {
+    limit::share(tx, operator).await?;
     let persons: Vec<Uuid> = persons.iter().map(|person| person.uuid()).collect();
     let rows = sqlx::query!(
         "SELECT beneficiary_id, convention_id, revision FROM beneficiary
@@ -73,7 +74,10 @@ pub async fn candidates(
          JOIN beneficiary AS newer
               ON newer.operator_id = one.operator_id AND newer.beneficiary_id = other.beneficiary_id
               AND newer.convention_id = older.convention_id
-         WHERE one.operator_id = $1 AND one.key_id = $2 AND (one.beneficiary_id, other.beneficiary_id) > ($3, $4)
+         WHERE one.operator_id = $1 AND one.key_id = $2
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                           WHERE held.operator_id = $1 AND held.beneficiary_id IN (one.beneficiary_id, other.beneficiary_id))
+           AND (one.beneficiary_id, other.beneficiary_id) > ($3, $4)
          ORDER BY one.beneficiary_id, other.beneficiary_id
          LIMIT $5",
         operator.uuid(),

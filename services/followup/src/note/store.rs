@@ -55,6 +55,29 @@ pub async fn list(
     rows.into_iter().map(Record::try_from).collect()
 }
 
+/// Those about a person after an id, in the order of their creation, whatever limits their processing.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record<Note>>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT operator_id, note_id, convention_id, beneficiary_id, external_reference, written_date, version, revision,
+                create_time, update_time
+         FROM note WHERE operator_id = $1 AND beneficiary_id = $2 AND note_id > $3
+         ORDER BY note_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
 /// The stored ones among these references of an operator.
 pub async fn find(
     tx: &mut Tx,

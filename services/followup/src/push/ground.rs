@@ -16,12 +16,14 @@ pub struct Ground {
 
 impl Ground {
     /// To be asked for after the records were looked for: whoever was merged or erased before that is noticed here. The
-    /// convention stays as it is until the transaction ends; batches under one convention do not wait for each other.
+    /// convention stays as it is until the transaction ends, and no limit of processing begins for a person of the operator
+    /// ([`limit`](crate::subject_request::limit)); batches do not wait for each other.
     pub async fn hold(tx: &mut Tx, name: &ConventionName) -> Result<Self, Error> {
         let row = sqlx::query!(
             r#"SELECT in_force,
                       EXISTS (SELECT FROM merged_beneficiary WHERE operator_id = $1) AS "merges!",
-                      EXISTS (SELECT FROM erasure_key WHERE operator_id = $1) AS "erasures!"
+                      EXISTS (SELECT FROM erasure_key WHERE operator_id = $1) AS "erasures!",
+                      pg_advisory_xact_lock_shared(hashtextextended($1::uuid::text, 0))::text AS "held!"
                FROM convention WHERE operator_id = $1 AND convention_id = $2 FOR SHARE"#,
             name.operator.uuid(),
             name.convention.uuid()

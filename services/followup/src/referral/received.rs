@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{domain::ReferralState, store, wire};
-use crate::{error::Error, vault::Vault};
+use crate::{error::Error, subject_request::limit, vault::Vault};
 
 /// The referrals an operator receives.
 pub struct ReceivedReferrals {
@@ -110,6 +110,7 @@ impl ReceivedReferrals {
         if let Some(earlier) = tx.replay(request).await? {
             return Ok(tx.tell([name.to_string()], earlier).await?);
         }
+        limit::share(&mut tx, referral.beneficiary.operator).await?;
         etag::check(etag, referral.revision)?;
         let referral = referral.answer(accepted, tx.now())?;
         store::update(&mut tx, &referral).await?;

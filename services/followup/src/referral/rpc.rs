@@ -66,6 +66,7 @@ impl Referrals {
         caller.reach(beneficiary.operator)?;
 
         let mut tx = self.db.begin(&scope.across()).await?;
+        limit::share(&mut tx, parent.operator).await?;
         beneficiary::store::get(&mut tx, &beneficiary)
             .await?
             .ok_or_else(|| Failure::not_found(beneficiary))?;
@@ -149,6 +150,7 @@ impl Referrals {
         if let Some(earlier) = tx.replay(request).await? {
             return Ok(tx.tell([name.to_string()], earlier).await?);
         }
+        limit::share(&mut tx, name.operator).await?;
         etag::check(etag, referral.revision)?;
         let referral = step(referral, tx.now())?;
         store::update(&mut tx, &referral).await?;

@@ -100,6 +100,27 @@ pub async fn list(
     rows.into_iter().map(Referral::try_from).collect()
 }
 
+/// Those of a person after an id, in the order they were proposed, whatever limits their processing.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Referral>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM referral WHERE operator_id = $1 AND beneficiary_id = $2 AND referral_id > $3
+         ORDER BY referral_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Referral::try_from).collect()
+}
+
 /// One, for the operator that receives it, while it is not revoked.
 pub async fn get_received(
     tx: &mut Tx,
@@ -132,7 +153,8 @@ pub async fn lock_received(
     row.map(Referral::try_from).transpose()
 }
 
-/// Those an operator receives after an id, not revoked, in the order they were proposed.
+/// Those an operator receives after an id, not revoked, in the order they were proposed; not of persons whose records are
+/// stored only.
 pub async fn list_received(
     tx: &mut Tx,
     recipient: OperatorId,
@@ -142,6 +164,8 @@ pub async fn list_received(
     let rows = sqlx::query_as!(
         Row,
         "SELECT * FROM referral WHERE recipient_id = $1 AND referral_id > $2 AND state <> 'REVOKED'
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                           WHERE held.operator_id = referral.operator_id AND held.beneficiary_id = referral.beneficiary_id)
          ORDER BY referral_id LIMIT $3",
         recipient.uuid(),
         after.unwrap_or_default(),

@@ -80,6 +80,8 @@ pub async fn without_alert(
         r#"SELECT entitlement_id AS "entitlement_id!", renewal_date AS "renewal_date!"
            FROM renewal
            WHERE operator_id = $1 AND renewal_date <= $2 AND NOT is_renewed
+             AND NOT EXISTS (SELECT FROM processing_limit AS held
+                             WHERE held.operator_id = renewal.operator_id AND held.beneficiary_id = renewal.beneficiary_id)
              AND NOT EXISTS (SELECT FROM renewal_alert AS alert
                              WHERE alert.operator_id = $1 AND alert.entitlement_id = renewal.entitlement_id
                                AND alert.renewal_date = renewal.renewal_date)
@@ -192,6 +194,8 @@ pub async fn persons_to_settle(
          WHERE alert.operator_id = $1 AND alert.state IN ('DUE', 'INTERRUPTED')
            AND (standing.renewal_date IS DISTINCT FROM alert.renewal_date OR standing.is_renewed
                 OR alert.state = 'DUE' AND alert.renewal_date < $2)
+           AND NOT EXISTS (SELECT FROM processing_limit AS held
+                           WHERE held.operator_id = claim.operator_id AND held.beneficiary_id = claim.beneficiary_id)
          ORDER BY alert.renewal_date
          LIMIT $3",
         operator.uuid(),

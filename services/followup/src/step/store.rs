@@ -1,7 +1,8 @@
 //! SQL of steps.
 
 use nonrecours_kernel::{
-    BeneficiaryId, ConventionId, ConventionName, EntitlementId, OperatorId, StepId, StepName,
+    BeneficiaryId, BeneficiaryName, ConventionId, ConventionName, EntitlementId, OperatorId,
+    StepId, StepName,
 };
 use nonrecours_pg::{Error, Tx};
 use time::{Date, OffsetDateTime};
@@ -46,6 +47,29 @@ pub async fn list(
                             WHERE held.operator_id = step.operator_id AND held.beneficiary_id = step.beneficiary_id)
          ORDER BY step_id LIMIT $3",
         operator.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
+/// Those about a person after an id, in the order of their creation, whatever limits their processing.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record<Step>>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT operator_id, step_id, convention_id, beneficiary_id, entitlement_id, external_reference, step_date, mode,
+                channel, partner, renewal, minutes, version, revision, create_time, update_time
+         FROM step WHERE operator_id = $1 AND beneficiary_id = $2 AND step_id > $3
+         ORDER BY step_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
         after.unwrap_or_default(),
         limit
     )

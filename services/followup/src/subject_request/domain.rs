@@ -199,6 +199,22 @@ impl SubjectRequest {
         }
     }
 
+    /// Refused unless it is an open request for access.
+    pub fn exportable(self) -> Result<Self, Refusal> {
+        match self.open()? {
+            open if open.right == SubjectRight::Access => Ok(open),
+            _ => Err(Refusal::NotAccess),
+        }
+    }
+
+    /// Refused unless it limits the processing.
+    pub fn in_effect(self) -> Result<Self, Refusal> {
+        match self.decision {
+            Decision::Fulfilled { lifted: None, .. } if self.right.limits() => Ok(self),
+            _ => Err(Refusal::NotInEffect),
+        }
+    }
+
     /// Due two months later, once, while the month has not passed.
     pub fn extend(self, reason: String, today: Date, now: OffsetDateTime) -> Result<Self, Refusal> {
         let open = self.open()?;
@@ -247,13 +263,14 @@ impl SubjectRequest {
 
     /// Its effect ends.
     pub fn lift(self, today: Date, now: OffsetDateTime) -> Result<Self, Refusal> {
-        match self.decision {
-            Decision::Fulfilled { date, lifted: None } if self.right.limits() => Ok(Self {
+        let held = self.in_effect()?;
+        match held.decision {
+            Decision::Fulfilled { date, .. } => Ok(Self {
                 decision: Decision::Fulfilled {
                     date,
                     lifted: Some(today),
                 },
-                ..self.changed(now)
+                ..held.changed(now)
             }),
             _ => Err(Refusal::NotInEffect),
         }

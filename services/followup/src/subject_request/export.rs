@@ -1,11 +1,14 @@
-//! Everything held on one person.
+//! Everything held on one person, page by page: whatever there is is told, and no answer grows with it.
 
-use nonrecours_contracts::followup::ExportPersonalDataResponse;
-use nonrecours_kernel::{
-    BeneficiaryIdentityName, EntitlementId, NoteId, OperatorId, ReferralId, StepId,
+use std::{fmt, str::FromStr};
+
+use nonrecours_contracts::followup::{
+    Access, Entitlement, ExportPersonalDataResponse, Note, Referral, Step,
+    SubjectRequest as WireRequest,
 };
-use nonrecours_pg::{Error as PgError, Tx};
-use nonrecours_rpc::{Failure, rules::POOL};
+use nonrecours_kernel::{BeneficiaryIdentityName, BeneficiaryName, Invalid};
+use nonrecours_pg::Tx;
+use nonrecours_rpc::{Failure, Page, rules::POOL};
 use prost::{Message as _, Name as _};
 use prost_reflect::DynamicMessage;
 use uuid::Uuid;
@@ -15,141 +18,250 @@ use crate::{
     beneficiary, entitlement, error::Error, identity, journal, note, referral, step, vault::KeyRing,
 };
 
-/// Accesses in an export at most: the last ones.
-pub const MAX_ACCESSES: i64 = 1000;
-/// Records of each kind in an export at most. Nobody has as many: an export that would leave some out is refused.
-pub const MAX_RECORDS: usize = 5000;
+/// Records of a page at most. A note has 2 000 characters at most, and comes twice: a page stays under 4 MiB.
+pub const PAGE: i32 = 200;
 
-/// Everything held on the person of a request, and the names of what it tells of, those of the person and the request
-/// first.
+/// A page of everything held on the person of a request, and the names of what it tells of, those of the person first. The
+/// request is named with the last page: the entry in the journal that names it says that the export came to its end.
 pub async fn export(
     tx: &mut Tx,
     ring: &KeyRing,
     request: &SubjectRequest,
+    page: &Page,
 ) -> Result<(ExportPersonalDataResponse, Vec<String>), Error> {
     let person = request.beneficiary;
-    let operator = person.operator;
     let record = beneficiary::store::get(tx, &person)
         .await?
         .ok_or_else(|| Failure::not_found(person))?;
-    let name = BeneficiaryIdentityName {
-        operator,
-        beneficiary: person.beneficiary,
-    };
-    let identity = match identity::store::get(tx, &name).await? {
-        Some(sealed) => Some((&sealed.open(ring)?).into()),
-        None => None,
-    };
-    let held = Held::of(tx, operator, person.beneficiary.uuid()).await?;
-    let mut answer = ExportPersonalDataResponse {
-        beneficiary: Some((&record).into()),
-        identity,
-        ..Default::default()
-    };
-    for id in held.entitlements {
-        let entitlement = EntitlementId::from_uuid(id);
-        let name = nonrecours_kernel::EntitlementName {
-            operator,
-            entitlement,
+    let mut told = vec![person.to_string()];
+    let mut answer = ExportPersonalDataResponse::default();
+    let after: Option<Place> = page.after()?;
+    if after.is_none() {
+        let name = BeneficiaryIdentityName {
+            operator: person.operator,
+            beneficiary: person.beneficiary,
         };
-        let record = entitlement::store::get(tx, &name).await?;
-        answer.entitlements.extend(record.as_ref().map(Into::into));
+        if let Some(sealed) = identity::store::get(tx, &name).await? {
+            answer.identity = Some((&sealed.open(ring)?).into());
+        }
+        answer.beneficiary = Some((&record).into());
+        told.push(name.to_string());
     }
-    for id in held.steps {
-        let step = StepId::from_uuid(id);
-        let name = nonrecours_kernel::StepName { operator, step };
-        let record = step::store::get(tx, &name).await?;
-        answer.steps.extend(record.as_ref().map(Into::into));
+    let items = items(tx, ring, &person, after.unwrap_or_default(), page.limit()).await?;
+    let (items, next_page_token) = page.cut(items, |item| item.place.to_string());
+    for item in items {
+        told.extend(item.what.name());
+        item.what.into(&mut answer);
     }
-    for id in held.notes {
-        let id = NoteId::from_uuid(id);
-        let name = nonrecours_kernel::NoteName { operator, note: id };
-        let mut texts = note::store::texts(tx, ring, operator, &[id]).await?;
-        let record = note::store::get(tx, &name).await?;
-        answer.notes.extend(
-            record
-                .as_ref()
-                .map(|record| nonrecours_contracts::followup::Note {
-                    text: texts.remove(&id).unwrap_or_default(),
-                    ..record.into()
-                }),
-        );
+    if next_page_token.is_empty() {
+        told.push(request.name.to_string());
     }
-    for id in held.referrals {
-        let referral = ReferralId::from_uuid(id);
-        let name = nonrecours_kernel::ReferralName { operator, referral };
-        let record = referral::store::get(tx, &name).await?;
-        answer.referrals.extend(record.as_ref().map(Into::into));
-    }
-    let filter = store::Filter {
-        person: Some(person.beneficiary),
-        ..store::Filter::default()
-    };
-    let limit = i64::try_from(MAX_RECORDS).unwrap_or(i64::MAX);
-    let requests = store::list(tx, operator, filter, None, limit).await?;
-    answer.subject_requests = requests.iter().map(Into::into).collect();
-    let accesses =
-        journal::store::last_about(tx, operator, person.beneficiary, MAX_ACCESSES).await?;
-    answer.accesses = accesses.iter().map(Into::into).collect();
+    answer.next_page_token = next_page_token;
     answer.json = json(&answer)?;
-
-    let mut told = vec![
-        person.to_string(),
-        request.name.to_string(),
-        name.to_string(),
-    ];
-    told.extend(answer.entitlements.iter().map(|one| one.name.clone()));
-    told.extend(answer.steps.iter().map(|one| one.name.clone()));
-    told.extend(answer.notes.iter().map(|one| one.name.clone()));
-    told.extend(answer.referrals.iter().map(|one| one.name.clone()));
     Ok((answer, told))
 }
 
-/// Ids of what is held on a person.
-struct Held {
-    entitlements: Vec<Uuid>,
-    steps: Vec<Uuid>,
-    notes: Vec<Uuid>,
-    referrals: Vec<Uuid>,
+/// The kinds of what is exported, in their order.
+const KINDS: [Kind; 6] = [
+    Kind::Entitlement,
+    Kind::Step,
+    Kind::Note,
+    Kind::Referral,
+    Kind::Request,
+    Kind::Access,
+];
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Entitlement,
+    Step,
+    Note,
+    Referral,
+    Request,
+    Access,
 }
 
-impl Held {
-    async fn of(tx: &mut Tx, operator: OperatorId, person: Uuid) -> Result<Self, Error> {
-        let row = sqlx::query!(
-            r#"SELECT ARRAY(SELECT entitlement_id FROM entitlement
-                            WHERE operator_id = $1 AND beneficiary_id = $2 ORDER BY 1) AS "entitlements!",
-                      ARRAY(SELECT step_id FROM step
-                            WHERE operator_id = $1 AND beneficiary_id = $2 ORDER BY 1) AS "steps!",
-                      ARRAY(SELECT note_id FROM note
-                            WHERE operator_id = $1 AND beneficiary_id = $2 ORDER BY 1) AS "notes!",
-                      ARRAY(SELECT referral_id FROM referral
-                            WHERE operator_id = $1 AND beneficiary_id = $2 ORDER BY 1) AS "referrals!""#,
-            operator.uuid(),
-            person
-        )
-        .fetch_one(tx.conn())
-        .await
-        .map_err(PgError::from)?;
-        let held = Self {
-            entitlements: row.entitlements,
-            steps: row.steps,
-            notes: row.notes,
-            referrals: row.referrals,
-        };
-        let kinds = [
-            &held.entitlements,
-            &held.steps,
-            &held.notes,
-            &held.referrals,
-        ];
-        if kinds.iter().any(|ids| ids.len() > MAX_RECORDS) {
-            return Err(Failure::bug("a person with more records than an export holds").into());
+/// Where an export stands: after a record of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    kind: Kind,
+    /// Id of the record; of an access, its position.
+    after: Option<u128>,
+}
+
+/// What a page tells, with its place.
+struct Item {
+    place: Place,
+    what: What,
+}
+
+enum What {
+    Entitlement(Entitlement),
+    Step(Step),
+    Note(Note),
+    Referral(Referral),
+    Request(WireRequest),
+    Access(Access),
+}
+
+/// At most `limit` items after a place.
+async fn items(
+    tx: &mut Tx,
+    ring: &KeyRing,
+    person: &BeneficiaryName,
+    from: Place,
+    limit: i64,
+) -> Result<Vec<Item>, Error> {
+    let mut items = Vec::new();
+    let start = KINDS.iter().position(|kind| *kind == from.kind);
+    let mut after = from.after;
+    for kind in KINDS.iter().skip(start.unwrap_or_default()) {
+        let have = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        if have >= limit {
+            break;
         }
-        Ok(held)
+        items.extend(of_kind(tx, ring, person, *kind, after, limit - have).await?);
+        after = None;
+    }
+    Ok(items)
+}
+
+/// At most `limit` items of one kind after one of them.
+async fn of_kind(
+    tx: &mut Tx,
+    ring: &KeyRing,
+    person: &BeneficiaryName,
+    kind: Kind,
+    after: Option<u128>,
+    limit: i64,
+) -> Result<Vec<Item>, Error> {
+    let id = after.map(Uuid::from_u128);
+    let item = |after: u128, what| Item {
+        place: Place {
+            kind,
+            after: Some(after),
+        },
+        what,
+    };
+    Ok(match kind {
+        Kind::Entitlement => entitlement::store::of_person(tx, person, id, limit)
+            .await?
+            .iter()
+            .map(|one| item(one.id.uuid().as_u128(), What::Entitlement(one.into())))
+            .collect(),
+        Kind::Step => step::store::of_person(tx, person, id, limit)
+            .await?
+            .iter()
+            .map(|one| item(one.id.uuid().as_u128(), What::Step(one.into())))
+            .collect(),
+        Kind::Note => {
+            let notes = note::store::of_person(tx, person, id, limit).await?;
+            let ids: Vec<_> = notes.iter().map(|note| note.id).collect();
+            let mut texts = note::store::texts(tx, ring, person.operator, &ids).await?;
+            notes
+                .iter()
+                .map(|one| {
+                    let text = texts.remove(&one.id).unwrap_or_default();
+                    let note = Note { text, ..one.into() };
+                    item(one.id.uuid().as_u128(), What::Note(note))
+                })
+                .collect()
+        }
+        Kind::Referral => referral::store::of_person(tx, person, id, limit)
+            .await?
+            .iter()
+            .map(|one| {
+                let id = one.name.referral.uuid().as_u128();
+                item(id, What::Referral(one.into()))
+            })
+            .collect(),
+        Kind::Request => {
+            let filter = store::Filter {
+                person: Some(person.beneficiary),
+                ..store::Filter::default()
+            };
+            store::list(tx, person.operator, filter, id, limit)
+                .await?
+                .iter()
+                .map(|one| {
+                    let id = one.name.subject_request.uuid().as_u128();
+                    item(id, What::Request(one.into()))
+                })
+                .collect()
+        }
+        Kind::Access => {
+            let before = after.and_then(|position| i64::try_from(position).ok());
+            let (operator, person) = (person.operator, person.beneficiary);
+            journal::store::last_about(tx, operator, person, before, limit)
+                .await?
+                .iter()
+                .map(|one| {
+                    let position = u128::try_from(one.place.position).unwrap_or_default();
+                    item(position, What::Access(one.into()))
+                })
+                .collect()
+        }
+    })
+}
+
+impl What {
+    /// The name of the record about the person; none of what only tells of records.
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Entitlement(one) => Some(one.name.clone()),
+            Self::Step(one) => Some(one.name.clone()),
+            Self::Note(one) => Some(one.name.clone()),
+            Self::Referral(one) => Some(one.name.clone()),
+            Self::Request(_) | Self::Access(_) => None,
+        }
+    }
+
+    fn into(self, answer: &mut ExportPersonalDataResponse) {
+        match self {
+            Self::Entitlement(one) => answer.entitlements.push(one),
+            Self::Step(one) => answer.steps.push(one),
+            Self::Note(one) => answer.notes.push(one),
+            Self::Referral(one) => answer.referrals.push(one),
+            Self::Request(one) => answer.subject_requests.push(one),
+            Self::Access(one) => answer.accesses.push(one),
+        }
     }
 }
 
-/// The answer as JSON, by the names of the contract.
+impl Kind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Entitlement => "entitlement",
+            Self::Step => "step",
+            Self::Note => "note",
+            Self::Referral => "referral",
+            Self::Request => "request",
+            Self::Access => "access",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.kind.code(), self.after.unwrap_or_default())
+    }
+}
+
+impl FromStr for Place {
+    type Err = Invalid;
+
+    fn from_str(value: &str) -> Result<Self, Invalid> {
+        let parts = value.split_once('_').and_then(|(kind, after)| {
+            let kind = KINDS.into_iter().find(|one| one.code() == kind)?;
+            let after = Some(after.parse().ok()?);
+            Some(Self { kind, after })
+        });
+        parts.ok_or_else(crate::codes::unknown)
+    }
+}
+
+/// The page as JSON, by the names of the contract.
 fn json(answer: &ExportPersonalDataResponse) -> Result<Vec<u8>, Failure> {
     let bug = || Failure::bug("an export that is no JSON");
     let descriptor = POOL
@@ -158,4 +270,23 @@ fn json(answer: &ExportPersonalDataResponse) -> Result<Vec<u8>, Failure> {
     let message =
         DynamicMessage::decode(descriptor, answer.encode_to_vec().as_slice()).map_err(|_| bug())?;
     serde_json::to_vec_pretty(&message).map_err(|_| bug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_back() {
+        for kind in KINDS {
+            let place = Place {
+                kind,
+                after: Some(u128::MAX),
+            };
+            assert_eq!(place.to_string().parse::<Place>().ok(), Some(place));
+        }
+        for other in ["", "step", "step_", "step_x", "person_1"] {
+            assert!(other.parse::<Place>().is_err(), "{other}");
+        }
+    }
 }

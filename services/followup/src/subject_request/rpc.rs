@@ -141,12 +141,12 @@ impl SubjectRequests {
                 let (ring, reason) = (self.vault.ring(), ErasureReason::SubjectRequest);
                 let operator = person.operator;
                 erasure::erase(tx, &ring, &self.ids, operator, &persons, reason).await?;
-                Ok(limit::end_all(tx, person).await?)
+                Ok(limit::end_all(tx, request).await?)
             }
             SubjectRight::Restriction => Ok(limit::begin(tx, request).await?),
             SubjectRight::Objection => {
                 limit::begin(tx, request).await?;
-                Ok(limit::forget_pseudonym(tx, person).await?)
+                Ok(limit::forget_pseudonym(tx, request).await?)
             }
         }
     }
@@ -260,17 +260,30 @@ impl SubjectRequests {
         let (caller, request) = open(request)?;
         let name: SubjectRequestName = field("name", &request.name)?;
         let scope = caller.reach(name.operator)?;
-        Check::of(&request).finish(|| Some(()))?;
+        let mut check = Check::of(&request);
+        let claim = match request.legal_claim.as_str() {
+            "" => Some(None),
+            claim => check.take("legal_claim", domain::reason(claim)).map(Some),
+        };
+        let claim = check.finish(|| claim)?;
+        let query = ["ExportPersonalData", &request.name, &request.legal_claim];
+        let page = Page::sized(
+            &query,
+            request.page_size,
+            &request.page_token,
+            export::PAGE,
+            export::PAGE,
+        )?;
         let mut tx = self.db.disclose(&scope).await?;
         let held = store::get(&mut tx, &name)
             .await?
-            .ok_or_else(|| Failure::not_found(name))?
-            .open()?;
-        if held.right != SubjectRight::Access {
-            return Err(Refusal::NotAccess.into());
-        }
-        let (answer, told) = export::export(&mut tx, &self.vault.ring(), &held).await?;
-        tx.because(&format!("art. 15 : {name}"));
+            .ok_or_else(|| Failure::not_found(name))?;
+        let (held, why) = match claim {
+            None => (held.exportable()?, format!("art. 15 : {name}")),
+            Some(claim) => (held.in_effect()?, format!("art. 18.2 : {name} : {claim}")),
+        };
+        let (answer, told) = export::export(&mut tx, &self.vault.ring(), &held, &page).await?;
+        tx.because(&why);
         Ok(tx.tell(told, answer).await?)
     }
 }

@@ -392,7 +392,10 @@ async fn call_register(suite: &Suite, parent: &str, person: &str) {
     };
     register.extend_subject_request(extend).await.unwrap();
     let name = names[0].clone();
-    let export = register.export_personal_data(ExportPersonalDataRequest { name });
+    let export = register.export_personal_data(ExportPersonalDataRequest {
+        name,
+        ..Default::default()
+    });
     export.await.unwrap();
     for name in &names[..2] {
         let fulfil = FulfilSubjectRequestRequest {

@@ -14,6 +14,7 @@ mod identity;
 mod indicators;
 mod isolation;
 mod journal;
+mod limits;
 mod local_aids;
 mod merges;
 mod migration;

@@ -1,9 +1,14 @@
 //! Batches that meet.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use nonrecours_contracts::followup::{
-    JourneyState, PushRecordsResponse, Record as Wire, RecordOutcome,
+    JourneyState, PushRecordsResponse, Record as Wire, RecordOutcome, SubjectRequest,
+    SubjectRequestState, SubjectRight,
 };
 use nonrecours_followup::{
     beneficiary::{
@@ -12,12 +17,16 @@ use nonrecours_followup::{
     },
     push::ground::Ground,
     record::Record,
+    subject_request::{self as register, limit},
 };
 use nonrecours_kernel::{Clock as _, Scope};
 use nonrecours_rpc::details::Details;
 use tonic::Code;
 
-use crate::support::*;
+use crate::{
+    limits::{asked, fulfilled, lifted},
+    support::*,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_push_the_same_records_all_succeed() {
@@ -215,6 +224,116 @@ async fn a_convention_does_not_end_under_a_batch_in_hand() {
         .await
         .unwrap_err();
     assert_eq!(refusal(&status).1, "CONVENTION_NOT_IN_FORCE");
+}
+
+/// A restriction that is about to be fulfilled, of a person who is known; their name.
+async fn restricting(suite: &Suite) -> (String, SubjectRequest) {
+    let person = suite
+        .push(vec![person("B1"), step("T0", "B1")])
+        .await
+        .results[0]
+        .name
+        .clone();
+    let request = asked(suite, &person, SubjectRight::Restriction).await;
+    (person, request)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restriction_waits_for_the_batches_in_hand() {
+    let suite = Suite::start().await;
+    let (_, request) = restricting(&suite).await;
+    // A batch that has not looked at the limits yet.
+    let mut tx = suite.db.begin(&scope(&suite)).await.unwrap();
+    Ground::hold(&mut tx, &suite.convention).await.unwrap();
+    let commit = async {
+        somebody_waits(&suite).await;
+        tx.commit().await.unwrap();
+    };
+    let (done, ()) = tokio::join!(fulfilled(&suite, &request), commit);
+    assert_eq!(done.unwrap().state(), SubjectRequestState::Fulfilled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_waits_for_a_restriction_in_hand_and_is_rejected() {
+    let suite = Suite::start().await;
+    let (person, request) = restricting(&suite).await;
+    let mut tx = suite.db.begin(&scope(&suite)).await.unwrap();
+    let name = request.name.parse().unwrap();
+    let held = register::store::lock(&mut tx, &name)
+        .await
+        .unwrap()
+        .unwrap();
+    limit::begin(&mut tx, &held).await.unwrap();
+    // A new record of the person, a stored one, and the person.
+    let push = suite.push(vec![
+        step("T1", "B1"),
+        version(1, step_with("T0", "B1", |step| step.minutes = 50)),
+        version(
+            1,
+            person_with("B1", |person| person.commune_code = "62041".into()),
+        ),
+    ]);
+    let commit = async {
+        somebody_waits(&suite).await;
+        tx.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(push, commit);
+    assert_eq!(answer.rejected, 3, "{:?}", answer.results);
+    assert_eq!(written(&suite, &person).await, 2);
+}
+
+/// Changes announced of a person and their steps.
+async fn written(suite: &Suite, person: &str) -> usize {
+    let changes = suite.changes().await;
+    let of = |name: &str| name == person || name.contains("/steps/");
+    changes.iter().filter(|change| of(&change.name)).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_a_person_is_written_once_a_restriction_was_acknowledged() {
+    const ROUNDS: usize = 6;
+    const STREAMS: usize = 3;
+    let suite = Suite::start().await;
+    let (person, _) = restricting(&suite).await;
+    let mut landed = written(&suite, &person).await;
+    for round in 0..ROUNDS {
+        let request = asked(&suite, &person, SubjectRight::Restriction).await;
+        let acknowledged = AtomicBool::new(false);
+        // Each pushes a new record of the person and a stored one, again and again, and once more after the restriction.
+        let pushes = futures_util::future::join_all((0..STREAMS).map(async |stream| {
+            for number in 0.. {
+                let last = acknowledged.load(Ordering::SeqCst);
+                let minutes = i32::try_from(number % 600).unwrap();
+                let records = vec![
+                    step(&format!("T{round}-{stream}-{number}"), "B1"),
+                    version(
+                        i64::try_from(round * 1_000_000 + number * STREAMS + stream).unwrap(),
+                        step_with("T0", "B1", |step| step.minutes = minutes),
+                    ),
+                ];
+                let answer = suite.push(records).await;
+                if last {
+                    return answer.rejected;
+                }
+            }
+            0
+        }));
+        // Each round a little later into the pushes.
+        let restrict = async {
+            while written(&suite, &person).await < landed + 1 + round * 4 {
+                tokio::task::yield_now().await;
+            }
+            let done = fulfilled(&suite, &request).await.unwrap();
+            let so_far = written(&suite, &person).await;
+            acknowledged.store(true, Ordering::SeqCst);
+            (done, so_far)
+        };
+        let (rejected, (done, so_far)) = tokio::join!(pushes, restrict);
+        assert_eq!(rejected, [2; STREAMS], "round {round}");
+        assert_eq!(written(&suite, &person).await, so_far, "round {round}");
+        landed = so_far;
+        lifted(&suite, &done).await;
+    }
 }
 
 #[tokio::test]

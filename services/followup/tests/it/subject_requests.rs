@@ -17,6 +17,7 @@ use nonrecours_contracts::followup::{
 use nonrecours_followup::{SERVICE, subject_request::sweep};
 use nonrecours_rpc::{client::PeerChannel, details::Details};
 use nonrecours_testkit::request_id;
+use prost::Message as _;
 use time::macros::datetime;
 use tonic::{Code, Status};
 
@@ -125,7 +126,10 @@ async fn export(
 ) -> Result<ExportPersonalDataResponse, Status> {
     let name = request.name.clone();
     let mut client = manager(suite);
-    let done = client.export_personal_data(ExportPersonalDataRequest { name });
+    let done = client.export_personal_data(ExportPersonalDataRequest {
+        name,
+        ..Default::default()
+    });
     Ok(done.await?.into_inner())
 }
 
@@ -258,7 +262,10 @@ async fn what_is_no_request_is_refused() {
     // Only who answers for the operator decides; another operator's sees nothing.
     let entered = received(&suite, &person, SubjectRight::Access).await;
     let name = entered.name.clone();
-    let export = agent.export_personal_data(ExportPersonalDataRequest { name: name.clone() });
+    let export = agent.export_personal_data(ExportPersonalDataRequest {
+        name: name.clone(),
+        ..Default::default()
+    });
     assert_eq!(reason(&export.await.unwrap_err()), "ROLE_MISSING");
     let other = suite.serving.channel(suite.tokens.manager(operator(2)));
     let mut other = SubjectRequestServiceClient::new(other);
@@ -315,6 +322,101 @@ async fn who_asks_for_access_receives_everything_that_is_held() {
             .await
             .unwrap();
     assert_eq!(why, format!("art. 15 : {}", request.name));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_whole_however_much_there_is_and_done_at_its_last_page() {
+    const STEPS: usize = 5_400;
+    let (suite, person) = one_person().await;
+    let steps: Vec<_> = (0..STEPS)
+        .map(|number| step(&format!("M{number}"), "B1"))
+        .collect();
+    let batches = steps.chunks(1_000).map(<[_]>::to_vec).collect();
+    let answers = suite.push_under(&suite.convention, batches).await.unwrap();
+    assert_eq!(
+        answers.iter().map(|answer| answer.stored).sum::<i32>(),
+        5_400
+    );
+    // More accesses than one page tells.
+    let get = || nonrecours_contracts::followup::GetBeneficiaryRequest {
+        name: person.clone(),
+    };
+    let mut agent = BeneficiaryServiceClient::new(suite.agent());
+    for _ in 0..250 {
+        agent.get_beneficiary(get()).await.unwrap();
+    }
+    let request = received(&suite, &person, SubjectRight::Access).await;
+
+    let mut client = manager(&suite);
+    let mut ask = ExportPersonalDataRequest {
+        name: request.name.clone(),
+        page_size: 1_000,
+        ..Default::default()
+    };
+    let (mut whole, mut pages) = (ExportPersonalDataResponse::default(), 0);
+    let mut json_steps = 0;
+    loop {
+        let page = client
+            .export_personal_data(ask.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        let records = page.entitlements.len()
+            + page.steps.len()
+            + page.notes.len()
+            + page.referrals.len()
+            + page.subject_requests.len()
+            + page.accesses.len();
+        assert!(records <= 200, "{records}");
+        assert!(page.encoded_len() < 4 * 1024 * 1024);
+        assert_eq!(page.beneficiary.is_some(), pages == 0);
+        assert_eq!(page.identity.is_some(), pages == 0);
+        let json: serde_json::Value = serde_json::from_slice(&page.json).unwrap();
+        json_steps += json["steps"].as_array().map_or(0, Vec::len);
+        pages += 1;
+        whole.merge(&*page.encode_to_vec()).unwrap();
+        ask.page_token.clone_from(&page.next_page_token);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        // Not done before the last page.
+        if pages == 3 {
+            let early = fulfil(&suite, &request).await.unwrap_err();
+            assert_eq!(reason(&early), "EXPORT_MISSING");
+            let other = ExportPersonalDataRequest {
+                name: received(&suite, &person, SubjectRight::Access).await.name,
+                ..ask.clone()
+            };
+            let status = client.export_personal_data(other).await.unwrap_err();
+            assert_eq!(reason(&status), "PAGE_TOKEN_INVALID");
+        }
+    }
+    assert!(pages > 28, "{pages}");
+    assert_eq!(json_steps, STEPS + 1);
+    let names: std::collections::BTreeSet<&str> =
+        whole.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!((names.len(), whole.steps.len()), (STEPS + 1, STEPS + 1));
+    assert_eq!((whole.entitlements.len(), whole.notes.len()), (1, 1));
+    // Every page left its entry; every record is in one of them.
+    let entries: Vec<(i32, String)> = sqlx::query_as(
+        "SELECT record_count, why FROM access_entry WHERE rpc LIKE '%/ExportPersonalData' ORDER BY position",
+    )
+    .fetch_all(&suite.owner)
+    .await
+    .unwrap();
+    assert_eq!(entries.len(), pages);
+    assert!(
+        entries
+            .iter()
+            .all(|(_, why)| *why == format!("art. 15 : {}", request.name))
+    );
+    let met: i32 = entries.iter().map(|(count, _)| count).sum();
+    // The person each time; once the identity, the request, a right, a note and the steps.
+    assert_eq!(usize::try_from(met).unwrap(), pages + 1 + 1 + 2 + STEPS + 1);
+    assert_eq!(
+        fulfil(&suite, &request).await.unwrap().state(),
+        SubjectRequestState::Fulfilled
+    );
 }
 
 #[tokio::test]
@@ -450,7 +552,7 @@ async fn restricted_records_are_stored_and_nothing_else_until_the_restriction_is
     let fulfilled = fulfil(&suite, &request).await.unwrap();
     assert_eq!(listed(&suite).await, [1, 0, 0, 0, 0, 0]);
     let get = theirs.get_received_referral(GetReceivedReferralRequest { name: name.clone() });
-    assert_eq!(get.await.unwrap().into_inner().identity, None);
+    assert_eq!(reason(&get.await.unwrap_err()), "PROCESSING_LIMITED");
     let status = referrals.create_referral(propose()).await.unwrap_err();
     assert_eq!(
         refusal(&status),
