@@ -9,6 +9,7 @@ TOOLS=$ROOT/.tools
 SQLX_CLI_VERSION=0.9.0
 CARGO_DENY_VERSION=0.20.2
 CARGO_CYCLONEDX_VERSION=0.5.9
+CARGO_FUZZ_VERSION=0.13.2
 BUF_VERSION=1.75.0
 
 say() { printf '==> %s\n' "$*"; }
@@ -55,6 +56,13 @@ need_cargo_cyclonedx() {
     case $("$TOOLS/bin/cargo-cyclonedx" cyclonedx --version 2>/dev/null) in
         *" $CARGO_CYCLONEDX_VERSION") ;;
         *) cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION" ;;
+    esac
+}
+
+need_cargo_fuzz() {
+    case $("$TOOLS/bin/cargo-fuzz" --version 2>/dev/null) in
+        *" $CARGO_FUZZ_VERSION") ;;
+        *) cargo_tool cargo-fuzz "$CARGO_FUZZ_VERSION" ;;
     esac
 }
 
