@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{Clock, Invalid};
 
 /// Length of the one accepted spelling of an identifier: hexadecimal with four hyphens.
-const TEXT_LENGTH: usize = 36;
+pub(crate) const TEXT_LENGTH: usize = 36;
 
 /// The identifier of a `K`; ids of two kinds cannot be mistaken for one another.
 ///

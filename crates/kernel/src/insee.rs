@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Invalid;
-use crate::text::{is_digits, without_blanks};
 
 /// Characters of a commune code.
 const LENGTH: usize = 5;
@@ -12,19 +11,21 @@ const LENGTH: usize = 5;
 /// A commune code such as `62263` (Dainville) or `2A004` (Ajaccio).
 ///
 /// Not a postal code: Dainville's is 62217 and several communes may share one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InseeCode(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InseeCode([u8; LENGTH]);
 
 impl InseeCode {
     /// The five characters.
     pub fn as_str(&self) -> &str {
-        &self.0
+        // ASCII, or it would not have been read.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The department: `62`, `2A`, or three digits overseas (`974`).
     pub fn department(&self) -> &str {
-        let overseas = self.0.starts_with("97") || self.0.starts_with("98");
-        &self.0[..if overseas { 3 } else { 2 }]
+        let code = self.as_str();
+        let overseas = code.starts_with("97") || code.starts_with("98");
+        &code[..if overseas { 3 } else { 2 }]
     }
 }
 
@@ -34,27 +35,39 @@ impl FromStr for InseeCode {
     /// Reads five digits, or `2A`/`2B` and three digits; blanks and lower case are accepted.
     /// Refused with `INSEE_FORMAT`.
     fn from_str(value: &str) -> Result<Self, Invalid> {
-        let code = without_blanks(value).to_ascii_uppercase();
-        let digits = code
-            .strip_prefix("2A")
-            .or_else(|| code.strip_prefix("2B"))
-            .unwrap_or(&code);
-        if code.len() == LENGTH && is_digits(digits) {
-            Ok(Self(code))
-        } else {
-            Err(Invalid::new(
+        let read = || {
+            let mut code = [0; LENGTH];
+            let mut characters = value.chars().filter(|character| !character.is_whitespace());
+            for place in &mut code {
+                *place = u8::try_from(characters.next()?).ok()?.to_ascii_uppercase();
+            }
+            let digits = match code {
+                [b'2', b'A' | b'B', ref rest @ ..] => rest,
+                ref all => all.as_slice(),
+            };
+            (characters.next().is_none() && digits.iter().all(u8::is_ascii_digit))
+                .then_some(Self(code))
+        };
+        read().ok_or_else(|| {
+            Invalid::new(
                 "INSEE_FORMAT",
                 "a commune code has five digits, or 2A or 2B and three digits",
                 "Le code commune (INSEE, à ne pas confondre avec le code postal) a cinq chiffres, \
                  ou 2A ou 2B suivi de trois chiffres, par exemple 62263.",
-            ))
-        }
+            )
+        })
+    }
+}
+
+impl fmt::Debug for InseeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 impl fmt::Display for InseeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Resource names (AIP-122): the path of a resource, which carries its tenant.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::{FromStr, Split};
 
 use crate::id::*;
@@ -46,11 +46,26 @@ macro_rules! resource_name {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let segments = [
-                    $(format!("{}/{}", $collection, self.$field),)+
-                    $($singleton.to_owned(),)?
-                ];
-                f.write_str(&segments.join("/"))
+                let members = [$((concat!($collection, "/"), self.$field.uuid())),+];
+                for (place, (collection, id)) in members.iter().enumerate() {
+                    f.write_str(if place == 0 { "" } else { "/" })?;
+                    f.write_str(collection)?;
+                    fmt::Display::fmt(id, f)?;
+                }
+                $(f.write_str(concat!("/", $singleton))?;)?
+                Ok(())
+            }
+        }
+
+        impl From<$name> for String {
+            /// The text, in one allocation.
+            fn from(name: $name) -> Self {
+                // A little more than it takes: the pattern has variables where the name has ids.
+                let ids = [$($collection),+].len() * id::TEXT_LENGTH;
+                let mut text = Self::with_capacity($name::PATTERN.len() + ids);
+                // A text takes whatever is written to it.
+                let _ = write!(text, "{name}");
+                text
             }
         }
 

@@ -146,7 +146,7 @@ impl Db {
             .map_or_else(|| "*".to_owned(), |operator| operator.to_string());
         let inner = self
             .start(format!(
-                "{begin}; SELECT set_config('nonrecours.operator', '{operator}', true)"
+                "{begin}; SET LOCAL nonrecours.operator = '{operator}'"
             ))
             .await?;
         let committed = Arc::clone(&self.committed);

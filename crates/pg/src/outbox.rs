@@ -3,6 +3,8 @@
 //! Readers page by `(era, xid, position)` and only behind the horizon, the oldest transaction still running: a change
 //! that commits late is never behind a cursor already given. Writers take no common lock.
 
+use std::collections::BTreeMap;
+
 use nonrecours_kernel::OperatorId;
 use prost::{Message, Name};
 use time::OffsetDateTime;
@@ -33,7 +35,8 @@ pub struct Entry {
     resource: String,
     revision: i64,
     kind: &'static str,
-    type_url: String,
+    /// Short name of the snapshot's type, and what gives its URL.
+    snapshot_type: (&'static str, fn() -> String),
     snapshot: Vec<u8>,
     traceparent: Option<String>,
 }
@@ -46,7 +49,7 @@ impl Entry {
             resource: change.name.to_owned(),
             revision: change.revision,
             kind: change.kind,
-            type_url: M::type_url(),
+            snapshot_type: (M::NAME, M::type_url),
             snapshot: snapshot.encode_to_vec(),
             traceparent: None,
         }
@@ -112,9 +115,10 @@ impl Tx {
             .collect();
         let revisions: Vec<i64> = entries.iter().map(|entry| entry.revision).collect();
         let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind).collect();
+        let urls = type_urls(entries);
         let types: Vec<&str> = entries
             .iter()
-            .map(|entry| entry.type_url.as_str())
+            .filter_map(|entry| urls.get(entry.snapshot_type.0).map(String::as_str))
             .collect();
         let snapshots: Vec<&[u8]> = entries
             .iter()
@@ -293,6 +297,16 @@ impl TryFrom<Row> for Recorded {
             why: row.why,
         })
     }
+}
+
+/// The URLs of the types of the snapshots, each made once: the entries of a transaction are of few types.
+fn type_urls(entries: &[Entry]) -> BTreeMap<&'static str, String> {
+    let mut urls = BTreeMap::new();
+    for entry in entries {
+        let (name, url) = entry.snapshot_type;
+        urls.entry(name).or_insert_with(url);
+    }
+    urls
 }
 
 fn owner(operator: Option<OperatorId>) -> Uuid {

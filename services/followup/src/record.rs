@@ -1,7 +1,7 @@
 //! What the kinds of record have in common: a reference of the operator's own, a version, a content, and how a
 //! pushed record changes the stored one.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use nonrecours_kernel::{
     BeneficiaryId, ConventionName, IdSource, Invalid, OperatorId, Violation, contains_nir, screen,
@@ -15,12 +15,12 @@ pub const MAX_REFERENCE: usize = 100;
 
 /// The operator's own reference of a record: found again by it, told apart from others by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reference(String);
+pub struct Reference(Arc<str>);
 
 impl Reference {
     /// That of a stored record.
     pub fn stored(reference: String) -> Self {
-        Self(reference)
+        Self(reference.into())
     }
 
     /// The text, exactly as it was sent.
@@ -51,7 +51,7 @@ impl FromStr for Reference {
                 ),
             ));
         }
-        Ok(Self(value.to_owned()))
+        Ok(Self(value.into()))
     }
 }
 

@@ -177,7 +177,7 @@ async fn bare(stage: &Stage, records: &[Record<Beneficiary>]) {
     .bind(SystemClock.now())
     .bind(ids)
     .bind(texts(|record| record.reference.to_string()))
-    .bind(texts(|record| record.content.publics.codes().join(",")))
+    .bind(texts(|record| record.content.publics.joined()))
     .bind(texts(|record| record.content.commune.to_string()))
     .bind(texts(|record| record.content.journey.state().code().to_owned()))
     .bind(dates)

@@ -1,5 +1,7 @@
 //! A person who is followed, without identity, and the journey they make.
 
+use std::borrow::Cow;
+
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, IdSource, InseeCode, Invalid, OperatorId, catalogue,
 };
@@ -131,7 +133,7 @@ impl Journey {
 
 /// Target publics of a person: at least one, each once, in the order of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publics(Vec<String>);
+pub struct Publics(Vec<Cow<'static, str>>);
 
 impl Publics {
     /// Reads codes valid on a day. Faults under `field`: `REQUIRED` without any, `NUMBER_OUT_OF_RANGE` above
@@ -159,20 +161,24 @@ impl Publics {
                 complete = false;
             }
         }
-        let ordered = catalogue::publics()
-            .iter()
-            .map(|public| public.code.to_owned());
-        complete.then(|| Self(ordered.filter(|code| codes.contains(code)).collect()))
+        let ordered = catalogue::publics().iter().map(|public| public.code);
+        let given = ordered.filter(|code| codes.iter().any(|given| given == code));
+        complete.then(|| Self(given.map(Cow::Borrowed).collect()))
     }
 
     /// Those of a stored record, also when the catalogue has changed since.
     pub fn stored(codes: Vec<String>) -> Self {
-        Self(codes)
+        Self(codes.into_iter().map(Cow::Owned).collect())
     }
 
     /// The codes.
-    pub fn codes(&self) -> &[String] {
-        &self.0
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// The codes, each after a comma but the first: none of them has one.
+    pub fn joined(&self) -> String {
+        self.0.join(",")
     }
 }
 
@@ -205,11 +211,10 @@ impl Content for Beneficiary {
     }
 
     fn name(operator: OperatorId, beneficiary: BeneficiaryId) -> String {
-        BeneficiaryName {
+        String::from(BeneficiaryName {
             operator,
             beneficiary,
-        }
-        .to_string()
+        })
     }
 }
 

@@ -81,8 +81,8 @@ impl From<&Record<Beneficiary>> for Wire {
         Self {
             name: record.name(),
             external_reference: record.reference.to_string(),
-            convention: record.convention.to_string(),
-            publics: content.publics.codes().to_vec(),
+            convention: record.convention.into(),
+            publics: content.publics.codes().map(str::to_owned).collect(),
             commune_code: content.commune.to_string(),
             age_band: content.age_band.map(AgeBand::to_wire).unwrap_or_default(),
             state: content.journey.state().to_wire(),

@@ -168,9 +168,7 @@ impl<'a> Columns<'a> {
         let contents = || records.iter().map(|record| &record.content);
         Self {
             ids: records.iter().map(|record| record.id.uuid()).collect(),
-            publics: contents()
-                .map(|content| content.publics.codes().join(","))
-                .collect(),
+            publics: contents().map(|content| content.publics.joined()).collect(),
             communes: contents().map(|content| content.commune.as_str()).collect(),
             age_bands: contents()
                 .map(|content| content.age_band.map(AgeBand::code))

@@ -1,8 +1,7 @@
 //! References that lead to nobody any more. Only their digest is kept, under a key of the operator's own that a key of the
 //! ring wraps: who holds the database cannot tell which references they were.
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use nonrecours_kernel::{ErasureId, ErasureName, OperatorId};
 use nonrecours_pg::{Error as PgError, Tx};
 use uuid::Uuid;

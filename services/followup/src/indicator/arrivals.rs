@@ -1,7 +1,6 @@
 //! New persons, the bulk of what is pushed: while they have no right, what they count for follows from them alone.
 
-use std::collections::BTreeMap;
-
+use hashbrown::HashMap;
 use nonrecours_kernel::OperatorId;
 use nonrecours_pg::{Error, Tx};
 use time::Date;
@@ -14,7 +13,7 @@ use crate::{
 
 /// Persons that a transaction adds, without rights so far.
 #[derive(Default)]
-pub struct Arrivals(BTreeMap<Uuid, (Uuid, Beneficiary)>);
+pub struct Arrivals(HashMap<Uuid, (Uuid, Beneficiary)>);
 
 /// Where a figure stands: convention, dimension, code, month.
 type Place<'a> = (Uuid, &'static str, &'a str, Date);
@@ -47,8 +46,8 @@ impl Arrivals {
     }
 
     /// What they count for, as the view `indicator_contribution` says it.
-    fn figures(&self) -> Result<BTreeMap<Place<'_>, Persons>, Error> {
-        let mut figures: BTreeMap<Place<'_>, Persons> = BTreeMap::new();
+    fn figures(&self) -> Result<HashMap<Place<'_>, Persons>, Error> {
+        let mut figures: HashMap<Place<'_>, Persons> = HashMap::new();
         for (convention, person) in self.0.values() {
             let month = person
                 .spotted_date
@@ -63,10 +62,9 @@ impl Arrivals {
                 state == JourneyState::Oriented,
                 supported,
             ];
-            let publics = person.publics.codes().iter();
             let parts = [("TOTAL", ""), ("COMMUNE", person.commune.as_str())]
                 .into_iter()
-                .chain(publics.map(|code| ("PUBLIC", code.as_str())));
+                .chain(person.publics.codes().map(|code| ("PUBLIC", code)));
             for (dimension, code) in parts {
                 let sums = figures
                     .entry((*convention, dimension, code, month))

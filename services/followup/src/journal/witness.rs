@@ -1,7 +1,8 @@
 //! What a transaction touches, as entries: one an operator whose records it met.
 
-use std::{borrow::Cow, collections::HashSet, future::Future, pin::Pin};
+use std::{borrow::Cow, future::Future, pin::Pin};
 
+use hashbrown::HashSet;
 use nonrecours_pg::{Error, Touched, Tx};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;

@@ -1,7 +1,8 @@
 //! References of merged duplicates, in pushes: they lead to the survivor.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
+use hashbrown::{HashMap, HashSet};
 use nonrecours_kernel::OperatorId;
 use nonrecours_pg::{Error, Tx};
 use uuid::Uuid;

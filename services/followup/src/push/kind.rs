@@ -5,7 +5,6 @@ use std::{collections::HashMap, future::Future};
 use nonrecours_contracts::followup as wire;
 use nonrecours_kernel::{ConventionName, IdSource, OperatorId};
 use nonrecours_pg::{Change, Entry, Error, Tx};
-use prost::{Message, Name};
 
 use super::plan::{Outcome, Plan};
 use crate::{
@@ -93,7 +92,14 @@ macro_rules! kinds {
             }
 
             fn entry(record: &Record<Self>) -> Entry {
-                entry($stored, record, &wire::$content::from(record))
+                let snapshot = wire::$content::from(record);
+                let change = Change {
+                    kind: $stored,
+                    operator: Some(record.convention.operator),
+                    name: &snapshot.name,
+                    revision: record.revision,
+                };
+                Entry::new(change, &snapshot)
             }
         }
     )+};
@@ -113,20 +119,6 @@ kinds! {
     Session in session: "session.stored" moves sessions,
     Step in step: "step.stored" moves steps,
     Note in note: "note.stored",
-}
-
-fn entry<C: Content, M: Message + Name>(
-    kind: &'static str,
-    record: &Record<C>,
-    snapshot: &M,
-) -> Entry {
-    let change = Change {
-        kind,
-        operator: Some(record.convention.operator),
-        name: &record.name(),
-        revision: record.revision,
-    };
-    Entry::new(change, snapshot)
 }
 
 /// Trace contexts by the reference of a record.

@@ -1,7 +1,6 @@
 //! What records refer to: persons and rights, by the operator's references, stored or earlier in the batch.
 
-use std::collections::{HashMap, HashSet};
-
+use hashbrown::{HashMap, HashSet};
 use nonrecours_kernel::{BeneficiaryId, ConventionName, EntitlementId, Invalid};
 
 use super::plan::{Plan, other_convention};

@@ -1,7 +1,6 @@
 //! What a batch changes: pure, from the records sent and those stored.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use nonrecours_kernel::{ConventionName, IdSource, Invalid, Violation};
 use time::OffsetDateTime;
 

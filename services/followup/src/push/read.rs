@@ -1,7 +1,6 @@
 //! From the records of a batch to candidates: pure.
 
-use std::collections::{HashMap, HashSet};
-
+use hashbrown::{HashMap, HashSet};
 use nonrecours_contracts::followup::{Record as Wire, record::Content as WireContent};
 use nonrecours_kernel::{Invalid, Violation};
 use time::Date;

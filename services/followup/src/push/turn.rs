@@ -4,14 +4,21 @@
 //! and counts and commits once the other is durable: what is stored is always the beginning of the stream. One that
 //! touches a record of the other starts when the other is done (ADR 0016).
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    hash::BuildHasher as _,
+    sync::{Arc, LazyLock},
+};
 
+use hashbrown::{DefaultHashBuilder, HashSet};
 use nonrecours_contracts::followup::{Record, record::Content};
 use nonrecours_pg as pg;
 use nonrecours_rpc::Failure;
 use tokio::sync::watch;
 
 use crate::error::Error;
+
+/// What hashes the references of all batches.
+static HASHES: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
 
 /// How far a batch has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +38,14 @@ pub struct Turn {
     ahead: Option<watch::Receiver<Progress>>,
     /// It touches a record of the one ahead.
     touches: bool,
-    references: Arc<HashSet<String>>,
+    references: Arc<HashSet<u64>>,
     progress: watch::Sender<Progress>,
 }
 
 /// What the next batch of a stream has to know of this one.
 #[derive(Clone)]
 pub struct Ahead {
-    references: Arc<HashSet<String>>,
+    references: Arc<HashSet<u64>>,
     progress: watch::Receiver<Progress>,
 }
 
@@ -53,7 +60,7 @@ impl Turn {
         Self::new(ahead, references(records))
     }
 
-    fn new(ahead: Option<Ahead>, references: HashSet<String>) -> Self {
+    fn new(ahead: Option<Ahead>, references: HashSet<u64>) -> Self {
         Self {
             touches: ahead
                 .as_ref()
@@ -133,11 +140,12 @@ impl Turn {
     }
 }
 
-/// The references that the records of a batch have, and those that they refer to.
-fn references(records: &[Record]) -> HashSet<String> {
+/// The references that the records of a batch have, and those that they refer to, by their hashes: two that meet by chance
+/// make a batch start later, and that is all.
+fn references(records: &[Record]) -> HashSet<u64> {
     let mut references = HashSet::with_capacity(records.len());
     for record in records {
-        references.insert(record.external_reference.clone());
+        references.insert(HASHES.hash_one(&record.external_reference));
         let (person, right) = match &record.content {
             Some(Content::Entitlement(content)) => (&content.beneficiary_reference, None),
             Some(Content::Step(content)) => (
@@ -147,8 +155,9 @@ fn references(records: &[Record]) -> HashSet<String> {
             Some(Content::Note(content)) => (&content.beneficiary_reference, None),
             Some(Content::Beneficiary(_) | Content::Session(_)) | None => continue,
         };
-        references.insert(person.clone());
-        references.extend(right.filter(|right| !right.is_empty()).cloned());
+        references.insert(HASHES.hash_one(person));
+        let right = right.filter(|right| !right.is_empty());
+        references.extend(right.map(|right| HASHES.hash_one(right)));
     }
     references
 }

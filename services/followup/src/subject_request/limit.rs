@@ -2,12 +2,9 @@
 //! answer tells of them by name: whatever a transaction tells or changes is looked at here as it commits ([`guard`]), but for
 //! the rpcs of [`OPEN`]; the feed tells that there were changes, not what they showed ([`veil`]). ADR 0038 says why so.
 
-use std::{
-    collections::{HashMap, HashSet},
-    future::Future,
-    pin::Pin,
-};
+use std::{future::Future, pin::Pin};
 
+use hashbrown::{HashMap, HashSet};
 use nonrecours_kernel::{BeneficiaryId, OperatorId};
 use nonrecours_pg::{Error, Recorded, Tx};
 use uuid::Uuid;
