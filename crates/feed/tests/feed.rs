@@ -406,7 +406,11 @@ async fn a_feed_about_persons_is_for_operators_and_peers() {
         served.tokens.peer("conventions"),
     ] {
         let mut client = ChangeFeedServiceClient::new(served.serving.channel(token));
-        let page = client.pull_changes(pull("", 10)).await.unwrap().into_inner();
+        let page = client
+            .pull_changes(pull("", 10))
+            .await
+            .unwrap()
+            .into_inner();
         assert!(!page.changes.is_empty());
         assert!(page.changes.iter().all(|change| change.snapshot.is_none()));
     }
