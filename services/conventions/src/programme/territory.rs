@@ -66,7 +66,7 @@ impl Territory {
         leaving: &[InseeCode],
     ) -> Result<Self, Refusal> {
         let conflict = |code: &InseeCode| Refusal::TerritoryConflict {
-            insee_code: code.clone(),
+            insee_code: *code,
             day: from,
         };
         for code in leaving {
@@ -90,7 +90,7 @@ impl Territory {
             {
                 Some(stay) => stay.to = None,
                 None => self.0.push(Stay {
-                    insee_code: code.clone(),
+                    insee_code: *code,
                     from: Some(from),
                     to: None,
                 }),
