@@ -115,17 +115,14 @@ mod tests {
     fn a_commune_leaves_and_comes_back_and_each_day_keeps_its_answer() {
         let (new_year, spring) = (date!(2026 - 01 - 01), date!(2026 - 03 - 29));
         let (arras, dainville) = (code("62041"), code("62263"));
-        let territory = Territory::of(vec![dainville.clone(), arras.clone()])
+        let territory = Territory::of(vec![dainville, arras])
             .change(new_year, &[], std::slice::from_ref(&arras))
             .and_then(|it| it.change(spring, std::slice::from_ref(&arras), &[]))
             .unwrap();
         let on = |day| territory.on(day).cloned().collect::<Vec<_>>();
-        assert_eq!(
-            on(date!(2025 - 12 - 31)),
-            [arras.clone(), dainville.clone()]
-        );
+        assert_eq!(on(date!(2025 - 12 - 31)), [arras, dainville]);
         assert_eq!(on(new_year), std::slice::from_ref(&dainville));
-        assert_eq!(on(spring), [arras.clone(), dainville]);
+        assert_eq!(on(spring), [arras, dainville]);
         for (entering, leaving) in [(vec![arras], vec![]), (vec![], vec![code("62119")])] {
             let refused = territory.clone().change(spring, &entering, &leaving);
             assert_eq!(refused.unwrap_err().reason(), "TERRITORY_CONFLICT");
