@@ -258,12 +258,14 @@ pub async fn standing(tx: &mut Tx, merge: &Merge) -> Result<Standing, Error> {
                                 AND note.beneficiary_id = $3 AND text.beneficiary_id IS DISTINCT FROM $3)
                           ELSE true END
                   ) AS "records!",
-                  NOT $4 OR coalesce((SELECT revision = 1 FROM identity
+                  -- One that was taken back and given anew is at its first revision too, of a later day.
+                  NOT $4 OR coalesce((SELECT revision = 1 AND create_time = $5 FROM identity
                                       WHERE operator_id = $1 AND beneficiary_id = $3), false) AS "identity!""#,
         merge.name.operator.uuid(),
         merge.name.beneficiary_merge.uuid(),
         merge.survivor.beneficiary.uuid(),
-        merge.identity_given
+        merge.identity_given,
+        merge.create_time
     )
     .fetch_one(tx.conn())
     .await?;
@@ -274,10 +276,25 @@ pub async fn standing(tx: &mut Tx, merge: &Merge) -> Result<Standing, Error> {
     })
 }
 
-/// Says that something was stored under the references of these duplicates.
+/// Says that something was stored under the references of these duplicates, and holds their merges until the transaction
+/// ends. Conflict when one was undone, or erased, since the references were led on: what was stored is then in the wrong
+/// place.
 pub async fn mark_used(tx: &mut Tx, operator: OperatorId, merges: &[Uuid]) -> Result<(), Error> {
     if merges.is_empty() {
         return Ok(());
+    }
+    // Whoever undoes one holds it: this waits for the end of that, and sees what became of it.
+    let standing = sqlx::query_scalar!(
+        "SELECT merge_id FROM beneficiary_merge
+         WHERE operator_id = $1 AND merge_id = ANY($2) AND state = $3 ORDER BY merge_id FOR NO KEY UPDATE",
+        operator.uuid(),
+        merges,
+        MergeState::Merged.code()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    if standing.len() != merges.len() {
+        return Err(Error::Conflict(sqlx::Error::RowNotFound));
     }
     sqlx::query!(
         "UPDATE beneficiary_merge SET is_used = true

@@ -2,7 +2,7 @@
 
 use nonrecours_contracts::followup::{
     BeneficiaryMerge, CreateReferralRequest, ErasureReason, GetBeneficiaryIdentityRequest,
-    GetBeneficiaryMergeRequest, GetBeneficiaryRequest, JourneyState,
+    GetBeneficiaryMergeRequest, GetBeneficiaryRequest, Identity, JourneyState,
     ListDuplicateCandidatesRequest, MergeBeneficiariesRequest, MergeReason, MergeState, Record,
     RecordOutcome, UndoMergeRequest,
     beneficiary_identity_service_client::BeneficiaryIdentityServiceClient,
@@ -10,7 +10,7 @@ use nonrecours_contracts::followup::{
     beneficiary_service_client::BeneficiaryServiceClient,
     referral_service_client::ReferralServiceClient,
 };
-use nonrecours_kernel::ConventionName;
+use nonrecours_kernel::{ConventionName, Scope};
 use nonrecours_rpc::details::Details;
 use nonrecours_testkit::request_id;
 use proptest::{
@@ -20,7 +20,7 @@ use proptest::{
 use sqlx::AssertSqlSafe;
 use tonic::{Code, Status};
 
-use crate::{erasure, rollup::differences, support::*};
+use crate::{erasure, races::sessions_wait, rollup::differences, support::*};
 
 use RecordOutcome::{Rejected, Stale, Stored, Superseded, Unchanged};
 
@@ -474,6 +474,68 @@ async fn what_cannot_be_undone_exactly_says_why() {
         blockers(&status),
         ["MERGE_RECORDS_MOVED", "MERGE_IDENTITY_CHANGED"]
     );
+    assert_eq!(differences(&suite.owner).await, 0);
+}
+
+#[tokio::test]
+async fn an_identity_of_the_survivors_own_is_not_taken_back_with_the_one_it_was_given() {
+    let (suite, one, other) = two().await;
+    let done = merge(&suite, merging(&suite.convention, &one, &other))
+        .await
+        .unwrap();
+    // The identity that came with the merge is taken away, and on a later day the survivor is given its own.
+    suite.clock.advance(time::Duration::days(1));
+    let emptied = known("B1", |identity| *identity = Identity::default());
+    stored(&suite, vec![emptied]).await;
+    suite.clock.advance(time::Duration::days(1));
+    let own = known("B1", |identity| {
+        "Solène".clone_into(&mut identity.first_names)
+    });
+    stored(&suite, vec![own]).await;
+    let status = undo(&suite, undoing(&done)).await.unwrap_err();
+    assert_eq!(blockers(&status), ["MERGE_IDENTITY_CHANGED"]);
+    let mut client = BeneficiaryIdentityServiceClient::new(suite.agent());
+    let kept = client
+        .get_beneficiary_identity(GetBeneficiaryIdentityRequest {
+            name: format!("{one}/identity"),
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(kept.identity.unwrap().first_names, "Solène");
+}
+
+#[tokio::test]
+async fn what_is_pushed_while_a_merge_is_undone_goes_to_whom_it_names() {
+    let (suite, one, other) = two().await;
+    let done = merge(&suite, merging(&suite.convention, &one, &other))
+        .await
+        .unwrap();
+    // Undoing holds the survivor already and waits for the merge; the push has been led to the survivor and waits for it.
+    let mut held = suite.db.begin(&Scope::of_service("test")).await.unwrap();
+    sqlx::query("SELECT 1 FROM beneficiary_merge FOR UPDATE")
+        .execute(held.conn())
+        .await
+        .unwrap();
+    let pushing = async {
+        sessions_wait(&suite, 1).await;
+        suite.push(vec![right("E9", "B2")]).await
+    };
+    let release = async {
+        sessions_wait(&suite, 2).await;
+        held.commit().await.unwrap();
+    };
+    let (undone, answer, ()) = tokio::join!(undo(&suite, undoing(&done)), pushing, release);
+    assert_eq!(undone.unwrap().state(), MergeState::Undone);
+    assert_eq!((answer.stored, answer.rejected), (1, 0));
+    let of: String = sqlx::query_scalar(
+        "SELECT person.external_reference FROM entitlement JOIN beneficiary AS person USING (operator_id, beneficiary_id)
+         WHERE entitlement.external_reference = 'E9'",
+    )
+    .fetch_one(&suite.owner)
+    .await
+    .unwrap();
+    assert_eq!(of, "B2");
     assert_eq!(differences(&suite.owner).await, 0);
 }
 

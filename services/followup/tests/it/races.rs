@@ -99,6 +99,11 @@ async fn streams_that_push_the_same_records_all_succeed() {
 
 /// Waits until a session of the database waits for another one's lock, for ten seconds at most.
 async fn somebody_waits(suite: &Suite) {
+    sessions_wait(suite, 1).await;
+}
+
+/// Waits until so many do.
+pub async fn sessions_wait(suite: &Suite, sessions: i64) {
     let waiting = async {
         loop {
             let waiting: i64 = sqlx::query_scalar(
@@ -108,7 +113,7 @@ async fn somebody_waits(suite: &Suite) {
             .fetch_one(&suite.owner)
             .await
             .unwrap();
-            if waiting > 0 {
+            if waiting >= sessions {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
