@@ -1,6 +1,6 @@
 //! Resource names (AIP-122): the path of a resource, which carries its tenant.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::{FromStr, Split};
 
 use crate::id::*;
@@ -63,8 +63,14 @@ macro_rules! resource_name {
                 // A little more than it takes: the pattern has variables where the name has ids.
                 let ids = [$($collection),+].len() * id::TEXT_LENGTH;
                 let mut text = Self::with_capacity($name::PATTERN.len() + ids);
-                // A text takes whatever is written to it.
-                let _ = write!(text, "{name}");
+                let members = [$((concat!($collection, "/"), name.$field.uuid())),+];
+                for (place, (collection, id)) in members.into_iter().enumerate() {
+                    text.push_str(if place == 0 { "" } else { "/" });
+                    text.push_str(collection);
+                    let mut letters = [0; id::TEXT_LENGTH];
+                    text.push_str(id.hyphenated().encode_lower(&mut letters));
+                }
+                $(text.push_str(concat!("/", $singleton));)?
                 text
             }
         }

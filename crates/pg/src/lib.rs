@@ -3,6 +3,7 @@
 //! Whatever must never be forgotten hangs on the one object every write already needs, the transaction [`Tx`]: who is
 //! calling, the clock's reading, the answers already given, the outbox and the trace context. No scope, no transaction.
 
+mod conn;
 mod cursor;
 mod db;
 mod error;
@@ -16,6 +17,7 @@ mod replay;
 mod security;
 mod tx;
 
+pub use conn::Conn;
 pub use cursor::Cursor;
 pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
 pub use error::Error;

@@ -3,8 +3,6 @@
 //! Readers page by `(era, xid, position)` and only behind the horizon, the oldest transaction still running: a change
 //! that commits late is never behind a cursor already given. Writers take no common lock.
 
-use std::collections::BTreeMap;
-
 use nonrecours_kernel::OperatorId;
 use prost::{Message, Name};
 use time::OffsetDateTime;
@@ -108,41 +106,39 @@ impl Tx {
         let traceparent = nonrecours_rpc::telemetry::context::traceparent()
             .unwrap_or_else(|| NO_TRACE.to_owned());
         let (actor, now, why) = (self.actor().to_owned(), self.now(), self.why.clone());
-        let operators: Vec<Uuid> = entries.iter().map(|entry| entry.operator).collect();
         let resources: Vec<&str> = entries
             .iter()
             .map(|entry| entry.resource.as_str())
             .collect();
         let revisions: Vec<i64> = entries.iter().map(|entry| entry.revision).collect();
-        let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind).collect();
-        let urls = type_urls(entries);
-        let types: Vec<&str> = entries
-            .iter()
-            .filter_map(|entry| urls.get(entry.snapshot_type.0).map(String::as_str))
-            .collect();
         let snapshots: Vec<&[u8]> = entries
             .iter()
             .map(|entry| entry.snapshot.as_slice())
             .collect();
-        let traceparents: Vec<&str> = entries
+        let (of, origins) = origins(entries, &traceparent);
+        let operators: Vec<Uuid> = origins.iter().map(|origin| origin.operator).collect();
+        let kinds: Vec<&str> = origins.iter().map(|origin| origin.kind).collect();
+        let types: Vec<String> = origins
             .iter()
-            .map(|entry| entry.traceparent.as_deref().unwrap_or(&traceparent))
+            .map(|origin| (origin.snapshot_type.1)())
             .collect();
+        let traceparents: Vec<&str> = origins.iter().map(|origin| origin.traceparent).collect();
         let done = sqlx::query!(
             "INSERT INTO outbox (operator_id, era, resource, revision, kind, actor, occur_time, traceparent, type_url,
                                  snapshot, why)
-             SELECT new.operator_id, (SELECT max(era) FROM feed_era), new.resource, new.revision, new.kind, $8, $9,
-                    new.traceparent, new.type_url, new.snapshot, $10
-             FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::text[])
-                  WITH ORDINALITY
-                  AS new (operator_id, resource, revision, kind, type_url, snapshot, traceparent, place)
+             SELECT ($5::uuid[])[new.origin], (SELECT max(era) FROM feed_era), new.resource, new.revision,
+                    ($6::text[])[new.origin], $9, $10, ($8::text[])[new.origin], ($7::text[])[new.origin],
+                    new.snapshot, $11
+             FROM UNNEST($1::text[], $2::bigint[], $3::bytea[], $4::int[])
+                  WITH ORDINALITY AS new (resource, revision, snapshot, origin, place)
              ORDER BY new.place",
-            &operators,
             &resources as &[&str],
             &revisions,
-            &kinds as &[&str],
-            &types as &[&str],
             &snapshots as &[&[u8]],
+            &of,
+            &operators,
+            &kinds as &[&str],
+            &types,
             &traceparents as &[&str],
             actor,
             now,
@@ -299,14 +295,46 @@ impl TryFrom<Row> for Recorded {
     }
 }
 
-/// The URLs of the types of the snapshots, each made once: the entries of a transaction are of few types.
-fn type_urls(entries: &[Entry]) -> BTreeMap<&'static str, String> {
-    let mut urls = BTreeMap::new();
-    for entry in entries {
-        let (name, url) = entry.snapshot_type;
-        urls.entry(name).or_insert_with(url);
+/// What the changes of a transaction have in common, for the most part: a batch has thousands of entries and few origins.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    operator: Uuid,
+    kind: &'static str,
+    snapshot_type: (&'static str, fn() -> String),
+    traceparent: &'a str,
+}
+
+impl Origin<'_> {
+    fn is(&self, other: &Self) -> bool {
+        self.operator == other.operator
+            && self.kind == other.kind
+            && self.snapshot_type.0 == other.snapshot_type.0
+            && self.traceparent == other.traceparent
     }
-    urls
+}
+
+/// The origin of each entry, counted from 1 as PostgreSQL does, and the origins. `traceparent`: of those that have none
+/// of their own. Only the origin before is compared: entries of one origin come in a row.
+fn origins<'a>(entries: &'a [Entry], traceparent: &'a str) -> (Vec<i32>, Vec<Origin<'a>>) {
+    let mut origins: Vec<Origin<'a>> = Vec::new();
+    let mut place = 0;
+    let of = entries
+        .iter()
+        .map(|entry| {
+            let origin = Origin {
+                operator: entry.operator,
+                kind: entry.kind,
+                snapshot_type: entry.snapshot_type,
+                traceparent: entry.traceparent.as_deref().unwrap_or(traceparent),
+            };
+            if !origins.last().is_some_and(|last| last.is(&origin)) {
+                origins.push(origin);
+                place += 1;
+            }
+            place
+        })
+        .collect();
+    (of, origins)
 }
 
 fn owner(operator: Option<OperatorId>) -> Uuid {

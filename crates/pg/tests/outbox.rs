@@ -16,6 +16,7 @@ use nonrecours_contracts::conventions::{CompleteActionsRequest, Operator as Oper
 use nonrecours_kernel::{Caller, OperatorId, Role, Scope};
 use nonrecours_pg::{Change, Cursor, Db, Entry, Error, MigrateError, REPLAY_RETENTION};
 use nonrecours_testkit::{TestDb, clock, ids, request_id};
+use prost::Name as _;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use sqlx::migrate::Migrator;
 
@@ -238,6 +239,57 @@ async fn changes_of_one_statement_keep_their_order() {
     tx.record_all(&entries).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(names(&settled(&db, 500).await), written);
+}
+
+#[tokio::test]
+async fn changes_of_several_operators_kinds_and_types_are_each_written_as_they_are() {
+    let database = TestDb::create(SERVICE, &MIGRATOR).await;
+    let clock = clock();
+    let ids = ids(&clock, 3);
+    let db = database.db(clock).await;
+    let (one, two): (OperatorId, OperatorId) = (ids.next(), ids.next());
+    let of = |operator, kind, name| Change {
+        kind,
+        operator,
+        name,
+        revision: 7,
+    };
+    let other = CompleteActionsRequest::default();
+    let entries = [
+        Entry::new(of(Some(one), "thing.made", "a"), &snapshot("a")),
+        Entry::new(of(Some(one), "thing.changed", "b"), &snapshot("b")),
+        Entry::new(of(Some(two), "thing.changed", "c"), &snapshot("c")),
+        Entry::new(of(Some(two), "thing.changed", "d"), &other),
+        Entry::new(of(None, "thing.made", "e"), &snapshot("e")),
+        Entry::new(of(Some(one), "thing.made", "f"), &snapshot("f")),
+    ];
+    let mut tx = db.begin(&all()).await.unwrap();
+    tx.record_all(&entries).await.unwrap();
+    tx.commit().await.unwrap();
+    let written: Vec<(String, uuid::Uuid, String, String, i64)> = sqlx::query_as(
+        "SELECT resource, operator_id, kind, type_url, revision FROM outbox ORDER BY position",
+    )
+    .fetch_all(&database.owner().await)
+    .await
+    .unwrap();
+    let (thing, none) = (OperatorMessage::type_url(), uuid::Uuid::nil());
+    let expected = [
+        ("a", one.uuid(), "thing.made", &thing),
+        ("b", one.uuid(), "thing.changed", &thing),
+        ("c", two.uuid(), "thing.changed", &thing),
+        (
+            "d",
+            two.uuid(),
+            "thing.changed",
+            &CompleteActionsRequest::type_url(),
+        ),
+        ("e", none, "thing.made", &thing),
+        ("f", one.uuid(), "thing.made", &thing),
+    ]
+    .map(|(name, operator, kind, url)| {
+        (name.to_owned(), operator, kind.to_owned(), url.clone(), 7)
+    });
+    assert_eq!(written, expected);
 }
 
 #[tokio::test]

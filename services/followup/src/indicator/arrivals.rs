@@ -15,8 +15,8 @@ use crate::{
 #[derive(Default)]
 pub struct Arrivals(HashMap<Uuid, (Uuid, Beneficiary)>);
 
-/// Where a figure stands: convention, dimension, code, month.
-type Place<'a> = (Uuid, &'static str, &'a str, Date);
+/// Figures of a convention and a month: by dimension and code.
+type Figures<'a> = HashMap<(Uuid, Date), HashMap<(&'static str, &'a str), Persons>>;
 
 /// Spotted, informed, oriented, supported.
 type Persons = [i64; 4];
@@ -46,8 +46,8 @@ impl Arrivals {
     }
 
     /// What they count for, as the view `indicator_contribution` says it.
-    fn figures(&self) -> Result<HashMap<Place<'_>, Persons>, Error> {
-        let mut figures: HashMap<Place<'_>, Persons> = HashMap::new();
+    fn figures(&self) -> Result<Figures<'_>, Error> {
+        let mut figures = Figures::new();
         for (convention, person) in self.0.values() {
             let month = person
                 .spotted_date
@@ -62,13 +62,12 @@ impl Arrivals {
                 state == JourneyState::Oriented,
                 supported,
             ];
+            let figures = figures.entry((*convention, month)).or_default();
             let parts = [("TOTAL", ""), ("COMMUNE", person.commune.as_str())]
                 .into_iter()
                 .chain(person.publics.codes().map(|code| ("PUBLIC", code)));
-            for (dimension, code) in parts {
-                let sums = figures
-                    .entry((*convention, dimension, code, month))
-                    .or_default();
+            for part in parts {
+                let sums = figures.entry(part).or_default();
                 for (sum, counts) in sums.iter_mut().zip(counts) {
                     *sum += i64::from(counts);
                 }
@@ -80,12 +79,20 @@ impl Arrivals {
     /// Adds them to the roll-ups of their operator.
     pub async fn settle(self, tx: &mut Tx, operator: OperatorId) -> Result<(), Error> {
         let figures = self.figures()?;
-        let conventions: Vec<Uuid> = figures.keys().map(|place| place.0).collect();
-        let dimensions: Vec<&str> = figures.keys().map(|place| place.1).collect();
-        let codes: Vec<&str> = figures.keys().map(|place| place.2).collect();
-        let months: Vec<Date> = figures.keys().map(|place| place.3).collect();
+        let rows: Vec<_> = figures
+            .iter()
+            .flat_map(|((convention, month), parts)| {
+                parts
+                    .iter()
+                    .map(|((dimension, code), sums)| (*convention, *dimension, *code, *month, sums))
+            })
+            .collect();
+        let conventions: Vec<Uuid> = rows.iter().map(|row| row.0).collect();
+        let dimensions: Vec<&str> = rows.iter().map(|row| row.1).collect();
+        let codes: Vec<&str> = rows.iter().map(|row| row.2).collect();
+        let months: Vec<Date> = rows.iter().map(|row| row.3).collect();
         let [spotted, informed, oriented, supported] =
-            [0, 1, 2, 3].map(|sum| figures.values().map(|sums| sums[sum]).collect::<Vec<i64>>());
+            [0, 1, 2, 3].map(|sum| rows.iter().map(|row| row.4[sum]).collect::<Vec<i64>>());
         sqlx::query!(
             "INSERT INTO indicator_rollup AS kept
                  (operator_id, convention_id, dimension, code, month, persons_spotted, persons_informed,

@@ -94,8 +94,9 @@ impl Met {
 fn by_operator(names: &[String]) -> Vec<Met> {
     let mut met: Vec<Met> = Vec::new();
     let mut seen = HashSet::with_capacity(names.len());
+    let mut last = None;
     for name in names {
-        let Some((operator, collection, id)) = parts(name) else {
+        let Some((operator, collection, id)) = parts(name, &mut last) else {
             continue;
         };
         if !seen.insert(name.as_str()) {
@@ -114,11 +115,17 @@ fn by_operator(names: &[String]) -> Vec<Met> {
 }
 
 /// Operator, collection and id in the name of a record about a person: `operators/{operator}/{collection}/{id}`, and
-/// perhaps a part of it.
-fn parts(name: &str) -> Option<(Uuid, Cow<'_, str>, Uuid)> {
-    let mut segments = name.split('/');
-    (segments.next()? == "operators").then_some(())?;
-    let operator = segments.next()?.parse().ok()?;
+/// perhaps a part of it. `last`: the operator that was read last, which most names in a row share.
+fn parts<'a>(
+    name: &'a str,
+    last: &mut Option<(&'a str, Uuid)>,
+) -> Option<(Uuid, Cow<'a, str>, Uuid)> {
+    let (operator, rest) = name.strip_prefix("operators/")?.split_once('/')?;
+    let operator = match *last {
+        Some((known, id)) if known == operator => id,
+        _ => last.insert((operator, operator.parse().ok()?)).1,
+    };
+    let mut segments = rest.split('/');
     let collection = segments.next()?;
     if NOT_PERSONAL.contains(&collection) {
         return None;

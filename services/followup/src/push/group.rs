@@ -2,7 +2,7 @@
 //! waited for by all of it. Each push keeps its own results, its own trace on the feed, and its own failure.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -26,6 +26,11 @@ use crate::{error::Error, vault::Vault};
 const MAX_WAITING: usize = 256;
 /// Records taken together at most, as in a batch of a stream.
 const MAX_TOGETHER: usize = 1000;
+/// Batches of one caller under one convention that are stored at the same time at most: while the database works on one,
+/// the next is read and weighed.
+const HANDS: usize = 2;
+/// Pushes that must wait for another batch to be begun beside the one being stored: fewer do better to be taken together.
+const WORTH_A_HAND: usize = 8;
 
 /// Takes pushes together. Clones share what waits.
 #[derive(Clone)]
@@ -36,7 +41,14 @@ pub struct Groups {
     waiting: Arc<Mutex<Queues>>,
 }
 
-type Queues = HashMap<Key, VecDeque<Push>>;
+type Queues = HashMap<Key, Queue>;
+
+/// What waits of one caller under one convention, and how many are storing it.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Push>,
+    hands: usize,
+}
 
 /// Who pushes: the actor, and the operator by the convention's name. What they write bears their name.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -88,17 +100,13 @@ impl Groups {
             traceparent: context::traceparent(),
             answer,
         };
-        match self.queues().entry(key.clone()) {
-            Entry::Occupied(queue) if queue.get().len() >= MAX_WAITING => {
-                return Err(Failure::overloaded().into());
-            }
-            Entry::Occupied(mut queue) => queue.get_mut().push_back(push),
-            // Whoever finds no queue starts the work on it; it ends with the queue.
-            Entry::Vacant(queue) => {
-                queue.insert(VecDeque::from([push]));
-                let work = self.clone().work(key);
-                tokio::spawn(work.in_current_span());
-            }
+        if self.queue(&key, push)? {
+            let hand = Hand {
+                groups: self.clone(),
+                key,
+                busy: true,
+            };
+            tokio::spawn(hand.work().in_current_span());
         }
         match answered.await {
             Ok(answer) => answer,
@@ -106,38 +114,29 @@ impl Groups {
         }
     }
 
-    async fn work(self, key: Key) {
-        while let Some(group) = self.take(&key) {
-            if group.len() > 1 {
-                match self.together(&key.convention, &group).await {
-                    Ok(answers) => {
-                        for (push, answer) in group.into_iter().zip(answers) {
-                            // Whoever is gone finds the records stored when they send them again.
-                            drop(push.answer.send(Ok(answer)));
-                        }
-                        continue;
-                    }
-                    // One of them is to blame: each is done by itself.
-                    Err(error) => {
-                        tracing::debug!(?error, "pushes taken together failed");
-                    }
-                }
-            }
-            for push in group {
-                let traces = trace_of(&push);
-                let alone = self.batch(&push.scope, &key.convention, &push.records, &traces);
-                drop(push.answer.send(alone.await));
-            }
+    /// Lets a push wait; whether another hand is to start on the queue, counted already.
+    fn queue(&self, key: &Key, push: Push) -> Result<bool, Error> {
+        let mut queues = self.queues();
+        let queue = queues.entry(key.clone()).or_default();
+        if queue.waiting.len() >= MAX_WAITING {
+            return Err(Failure::overloaded().into());
         }
+        queue.waiting.push_back(push);
+        let wanted = match queue.hands {
+            0 => true,
+            hands => hands < HANDS && queue.waiting.len() >= WORTH_A_HAND,
+        };
+        queue.hands += usize::from(wanted);
+        Ok(wanted)
     }
 
     /// What waits, as far as it goes into one batch: no two pushes of the same record, since the later one would stand
-    /// for both. Nothing left: the queue is gone.
+    /// for both. Nothing left: the hand is free, and the queue is gone with the last one.
     fn take(&self, key: &Key) -> Option<Vec<Push>> {
         let mut queues = self.queues();
         let queue = queues.get_mut(key)?;
         let (mut group, mut records, mut references) = (Vec::new(), 0, HashSet::new());
-        while let Some(push) = queue.front() {
+        while let Some(push) = queue.waiting.front() {
             let own: HashSet<&str> = push
                 .records
                 .iter()
@@ -150,10 +149,10 @@ impl Groups {
             }
             records += push.records.len();
             references.extend(own.into_iter().map(str::to_owned));
-            group.extend(queue.pop_front());
+            group.extend(queue.waiting.pop_front());
         }
         if group.is_empty() {
-            queues.remove(key);
+            release(&mut queues, key);
             return None;
         }
         Some(group)
@@ -212,6 +211,62 @@ impl Groups {
     fn queues(&self) -> MutexGuard<'_, Queues> {
         // A panic elsewhere leaves a queue as it was.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stores what waits of one queue, group by group, until nothing does.
+struct Hand {
+    groups: Groups,
+    key: Key,
+    /// Counted among those of its queue.
+    busy: bool,
+}
+
+impl Hand {
+    async fn work(mut self) {
+        let (groups, convention) = (self.groups.clone(), self.key.convention);
+        while let Some(group) = groups.take(&self.key) {
+            if group.len() > 1 {
+                match groups.together(&convention, &group).await {
+                    Ok(answers) => {
+                        for (push, answer) in group.into_iter().zip(answers) {
+                            // Whoever is gone finds the records stored when they send them again.
+                            drop(push.answer.send(Ok(answer)));
+                        }
+                        continue;
+                    }
+                    // One of them is to blame: each is done by itself.
+                    Err(error) => {
+                        tracing::debug!(?error, "pushes taken together failed");
+                    }
+                }
+            }
+            for push in group {
+                let traces = trace_of(&push);
+                let alone = groups.batch(&push.scope, &convention, &push.records, &traces);
+                drop(push.answer.send(alone.await));
+            }
+        }
+        self.busy = false;
+    }
+}
+
+impl Drop for Hand {
+    /// Broken off by a panic: what waits for nobody else is answered, and the next push starts anew.
+    fn drop(&mut self) {
+        if self.busy {
+            release(&mut self.groups.queues(), &self.key);
+        }
+    }
+}
+
+/// Takes a hand off a queue, which is gone with the last one.
+fn release(queues: &mut Queues, key: &Key) {
+    if let Some(queue) = queues.get_mut(key) {
+        queue.hands = queue.hands.saturating_sub(1);
+        if queue.hands == 0 {
+            queues.remove(key);
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl<I: Copy> Known<I> {
         first: &HashMap<Reference, usize>,
         id: fn(&Record<C>) -> I,
     ) {
+        self.0.reserve(plan.inserts.len());
         for record in plan.written() {
             let from = match self.0.get(&record.reference) {
                 Some(known) => known.from,
