@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use nonrecours_kernel::{
     Invalid, LocalAidName, Siren,
     catalogue::{self, RightUnit, Validity},
+    screen,
 };
 use time::{Date, OffsetDateTime};
 
@@ -53,7 +54,7 @@ impl LocalAid {
     }
 }
 
-/// Reads a code: `local:`, a SIREN, `:`, a name. Refused with `LOCAL_CODE_INVALID`.
+/// Reads a code: `local:`, a SIREN, `:`, a name. Refused with `LOCAL_CODE_INVALID`, `NIR_FORBIDDEN`.
 pub fn code(text: &str) -> Result<String, Invalid> {
     let parts = text
         .strip_prefix(PREFIX)
@@ -69,6 +70,7 @@ pub fn code(text: &str) -> Result<String, Invalid> {
         is_siren && is_slug
     });
     if is_code {
+        screen(text)?;
         return Ok(text.to_owned());
     }
     Err(Invalid::new(

@@ -1,7 +1,7 @@
 //! Where a stream stands: each batch of a stream that has an id leaves a mark, in its own transaction.
 
-use nonrecours_contracts::followup::{PushBatch, PushRecordsResponse, RecordOutcome};
-use nonrecours_kernel::ConventionName;
+use nonrecours_contracts::followup::{PushBatch, PushRecordsResponse, RecordOutcome, RecordResult};
+use nonrecours_kernel::{ConventionName, contains_nir};
 use nonrecours_pg::{Db, Error as PgError, Tx};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -64,7 +64,8 @@ impl Mark {
             .map_err(|error| PgError::Damaged(format!("a stored answer: {error}")).into())
     }
 
-    /// Leaves the mark, with the answer as it would be given again: of its results, those that somebody has to look at.
+    /// Leaves the mark, with the answer as it would be given again: of its results, those that somebody has to look at. A
+    /// social security number that came as a reference, and was refused for it, is not kept.
     /// Conflict when another stream of the same id has just done the batch.
     pub async fn leave(
         &self,
@@ -79,7 +80,7 @@ impl Mark {
             )
         });
         let again = PushRecordsResponse {
-            results: results.cloned().collect(),
+            results: results.cloned().map(kept).collect(),
             repeated: true,
             sequence: answer.sequence,
             stored: answer.stored,
@@ -110,6 +111,16 @@ impl Mark {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+fn kept(result: RecordResult) -> RecordResult {
+    match contains_nir(&result.external_reference) {
+        true => RecordResult {
+            external_reference: String::new(),
+            ..result
+        },
+        false => result,
     }
 }
 

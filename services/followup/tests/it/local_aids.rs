@@ -187,6 +187,20 @@ async fn a_wrong_aid_is_told_all_its_faults() {
             "local_aid.valid_to DATES_OUT_OF_ORDER"
         ]
     );
+    let of_a_person = LocalAid {
+        code: "local:216202630:aide-1-85-02-62-263-001".to_owned(),
+        ..aid()
+    };
+    let status = client
+        .create_local_aid(creation(&suite, of_a_person))
+        .await
+        .unwrap_err();
+    let details = Details::of(&status);
+    let fault = &details.violations[0];
+    assert_eq!(
+        (fault.field.as_str(), fault.reason.as_str()),
+        ("local_aid.code", "NIR_FORBIDDEN")
+    );
     let created = client
         .create_local_aid(creation(&suite, aid()))
         .await

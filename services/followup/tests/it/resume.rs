@@ -8,6 +8,7 @@ use nonrecours_contracts::followup::{
 use nonrecours_followup::push::mark;
 use nonrecours_kernel::ConventionName;
 use nonrecours_rpc::details::Details;
+use sqlx::AssertSqlSafe;
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
 
@@ -164,6 +165,44 @@ async fn what_was_rejected_is_told_again() {
         faults(&again.results[1]),
         ["beneficiary.commune_code UNKNOWN_CODE"]
     );
+}
+
+#[tokio::test]
+async fn a_social_security_number_sent_as_a_reference_is_nowhere_kept() {
+    const NIR: &str = "1850262263001";
+    let suite = Suite::start().await;
+    let records = || vec![person(NIR), person("B2")];
+    let first = push(&suite, [(1, records())]).await.unwrap().remove(0);
+    assert_eq!(first.results[0].external_reference, NIR);
+    let again = push(&suite, [(1, records())]).await.unwrap().remove(0);
+    assert_eq!((again.stored, again.rejected), (1, 1));
+    assert_eq!(again.results[0].external_reference, "");
+    assert_eq!(
+        faults(&again.results[0]),
+        ["external_reference REFERENCE_INVALID"]
+    );
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_all(&suite.owner)
+            .await
+            .unwrap();
+    assert!(tables.contains(&"push_batch".to_owned()));
+    for table in tables {
+        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT kept::text FROM {table} AS kept"
+        )))
+        .fetch_all(&suite.owner)
+        .await
+        .unwrap();
+        // Bytes are shown in hexadecimal.
+        let hidden: String = NIR.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(
+            !rows
+                .iter()
+                .any(|row| row.contains(NIR) || row.contains(&hidden)),
+            "{table}"
+        );
+    }
 }
 
 #[tokio::test]
