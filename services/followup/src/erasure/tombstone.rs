@@ -201,6 +201,15 @@ async fn make_key(tx: &mut Tx, ring: &KeyRing, operator: OperatorId) -> Result<E
     Ok(key)
 }
 
+/// Ids of the keys that wrap a key of erasures: there is one an operator at most.
+pub async fn keys_in_use(tx: &mut Tx) -> Result<Vec<String>, PgError> {
+    Ok(
+        sqlx::query_scalar!("SELECT DISTINCT key_id FROM erasure_key")
+            .fetch_all(tx.conn())
+            .await?,
+    )
+}
+
 /// Wraps under the newest key what these keys of the ring wrap, at most `limit`; says how many. Those that others hold
 /// are passed over.
 pub async fn rewrap(tx: &mut Tx, ring: &KeyRing, limit: i64) -> Result<usize, Error> {

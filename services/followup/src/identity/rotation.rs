@@ -22,6 +22,9 @@ use crate::{
 
 /// How often the file of the ring is read again.
 const REREAD_EVERY: Duration = Duration::from_secs(30);
+/// How many more times it is looked whether a batch under way, or an instance that had yet to read the ring, has left
+/// something under an older key. No more: two instances whose rings are in another order would undo each other's work.
+const LATE_LOOKS: u32 = 4;
 /// Persons in one transaction.
 pub const BATCH: i64 = 500;
 
@@ -34,6 +37,14 @@ pub struct Rotated {
     pub pseudonymised: usize,
     /// Pseudonyms removed with their key.
     pub retired: u64,
+    /// Something was held by others, and is to be come back to.
+    pub is_behind: bool,
+}
+
+impl Rotated {
+    fn has_worked(&self) -> bool {
+        (self.rewrapped, self.pseudonymised, self.retired) != (0, 0, 0)
+    }
 }
 
 /// Keeps the database at the ring.
@@ -43,6 +54,8 @@ pub struct Rotation {
     audit: Audit,
     /// The keys that the database was last brought to.
     done: Option<Vec<String>>,
+    /// Looks left for what comes late.
+    looks: u32,
 }
 
 impl Rotation {
@@ -53,6 +66,7 @@ impl Rotation {
             vault,
             audit,
             done: None,
+            looks: LATE_LOOKS,
         }
     }
 
@@ -67,30 +81,56 @@ impl Rotation {
         }
     }
 
-    /// Brings the database to the ring when its keys are others than the last time.
+    /// Brings the database to the ring when its keys are others than the last time, or when a batch that was under way has
+    /// left something under an older one.
     pub async fn catch_up(&mut self) {
         let ring = self.vault.ring();
         let keys = ring.ids();
         if self.done.as_ref() == Some(&keys) {
-            return;
+            let look = self.looks > 0;
+            self.looks = self.looks.saturating_sub(1);
+            if !(look && self.has_older(&ring).await) {
+                return;
+            }
+        } else {
+            self.looks = LATE_LOOKS;
         }
         match rotate(&self.db, &ring).await {
             Ok(rotated) => {
-                tracing::info!(
-                    rotated.rewrapped,
-                    rotated.pseudonymised,
-                    rotated.retired,
-                    "the database is at the key ring"
-                );
+                if rotated.is_behind {
+                    tracing::info!(
+                        rotated.rewrapped,
+                        rotated.pseudonymised,
+                        rotated.retired,
+                        "some records were held by others during the rotation of keys; coming back to them"
+                    );
+                } else {
+                    tracing::info!(
+                        rotated.rewrapped,
+                        rotated.pseudonymised,
+                        rotated.retired,
+                        "the database is at the key ring"
+                    );
+                }
                 // A process that starts cannot tell another ring from the one before, unless there is work to do.
-                if self.done.is_some() || rotated != Rotated::default() {
+                let is_other = self.done.as_ref().is_some_and(|done| *done != keys);
+                if is_other || rotated.has_worked() {
                     self.audit
                         .note(Kind::KeyRingChanged, told(&keys, rotated), "", "");
                 }
-                self.done = Some(keys);
+                self.done = (!rotated.is_behind).then_some(keys);
             }
             Err(error) => tracing::warn!(?error, "rotation of keys failed; trying again"),
         }
+    }
+
+    async fn has_older(&self, ring: &KeyRing) -> bool {
+        wraps_with_older(&self.db, ring)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(?error, "keys in use not read; trying again");
+                false
+            })
     }
 }
 
@@ -105,7 +145,7 @@ fn told(keys: &[String], rotated: Rotated) -> String {
     )
 }
 
-/// Brings the database to a ring, whole. Done again, it finds nothing to do.
+/// Brings the database to a ring, but for what others hold. Done again once they are through, it finds nothing to do.
 pub async fn rotate(db: &Db, ring: &KeyRing) -> Result<Rotated, Error> {
     let mut rotated = Rotated::default();
     while let more @ 1.. = rewrap(db, ring).await? {
@@ -119,7 +159,30 @@ pub async fn rotate(db: &Db, ring: &KeyRing) -> Result<Rotated, Error> {
     while let more @ 1.. = retire(db, ring).await? {
         rotated.retired += more;
     }
+    rotated.is_behind = is_behind(db, ring).await?;
     Ok(rotated)
+}
+
+/// Whether something is left to do, held by others so far.
+async fn is_behind(db: &Db, ring: &KeyRing) -> Result<bool, Error> {
+    let mut tx = db.read(&Scope::of_service(SERVICE)).await?;
+    for key_id in ring.pseudonym_keys() {
+        if store::lacks_pseudonym(&mut tx, key_id).await? {
+            return Ok(true);
+        }
+    }
+    drop(tx);
+    Ok(wraps_with_older(db, ring).await?)
+}
+
+/// Whether a key of a person or of erasures is wrapped by another key of the ring than the newest.
+async fn wraps_with_older(db: &Db, ring: &KeyRing) -> Result<bool, PgError> {
+    let older = ring.older();
+    let mut tx = db.read(&Scope::of_service(SERVICE)).await?;
+    let of_persons = keys::in_use(&mut tx).await?;
+    let of_erasures = tombstone::keys_in_use(&mut tx).await?;
+    let mut used = of_persons.iter().chain(&of_erasures);
+    Ok(used.any(|used| older.contains(&used.as_str())))
 }
 
 async fn rewrap(db: &Db, ring: &KeyRing) -> Result<usize, Error> {

@@ -299,6 +299,24 @@ pub async fn without_pseudonym(
     Ok(rows.into_iter().map(Sealed::from).collect())
 }
 
+/// Whether [`without_pseudonym`] has passed over somebody.
+pub async fn lacks_pseudonym(tx: &mut Tx, key_id: &str) -> Result<bool, PgError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM identity
+               WHERE EXISTS (SELECT FROM pseudonym AS other
+                             WHERE other.operator_id = identity.operator_id
+                                   AND other.beneficiary_id = identity.beneficiary_id AND other.key_id <> $1)
+                     AND NOT EXISTS (SELECT FROM pseudonym AS own
+                                     WHERE own.operator_id = identity.operator_id
+                                           AND own.beneficiary_id = identity.beneficiary_id AND own.key_id = $1)
+           ) AS "lacks!""#,
+        key_id
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
 /// Removes pseudonyms under keys that are not live any more, at most `limit`; says how many.
 pub async fn retire(tx: &mut Tx, live: &[&str], limit: i64) -> Result<u64, PgError> {
     let done = sqlx::query!(

@@ -372,6 +372,42 @@ async fn keys_change_while_the_service_serves() {
 }
 
 #[tokio::test]
+async fn a_rotation_comes_back_to_what_was_held_or_sealed_meanwhile() {
+    let suite = Suite::start().await;
+    for reference in ["B1", "B2", "B3"] {
+        push(&suite, known(reference, |_| {})).await;
+    }
+    let both = keys(&[2, 1], &[1, 2]);
+    let mut held = suite.owner.begin().await.unwrap();
+    let hold = "SELECT 1 FROM person_key JOIN identity USING (operator_id, beneficiary_id) LIMIT 1 FOR UPDATE";
+    sqlx::query(hold).execute(&mut *held).await.unwrap();
+    let rotated = rotate(&suite.db, &both).await.unwrap();
+    assert_eq!((rotated.rewrapped, rotated.pseudonymised), (2, 2));
+    assert!(rotated.is_behind);
+    held.commit().await.unwrap();
+    let rotated = rotate(&suite.db, &both).await.unwrap();
+    assert_eq!((rotated.rewrapped, rotated.pseudonymised), (1, 1));
+    assert!(!rotated.is_behind);
+
+    // An instance that has not read the ring seals under the older key after that: the next look finds it.
+    std::fs::write(&suite.keys_file, ring(&[2, 1], &[1, 2])).unwrap();
+    suite.vault.reload();
+    let audit = Audit::new(Arc::new(suite.clock.clone()));
+    let mut rotation = Rotation::new(suite.db.clone(), suite.vault.clone(), audit);
+    rotation.catch_up().await;
+    push(&suite, known("B4", |_| {})).await;
+    let wrapped = async || -> Vec<String> {
+        sqlx::query_scalar("SELECT DISTINCT key_id FROM person_key ORDER BY key_id")
+            .fetch_all(&suite.owner)
+            .await
+            .unwrap()
+    };
+    assert_eq!(wrapped().await, ["k1", "k2"]);
+    rotation.catch_up().await;
+    assert_eq!(wrapped().await, ["k2"]);
+}
+
+#[tokio::test]
 async fn other_keys_are_noted_without_the_keys() {
     let suite = Suite::start().await;
     push(&suite, known("B1", |_| {})).await;
