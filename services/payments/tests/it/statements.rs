@@ -140,7 +140,11 @@ async fn a_hundred_instalments_cost_as_many_statements_as_two() {
     assert_eq!(found, 2);
     let (found, many) = counter.of(async || explain(100).await).await;
     assert_eq!(found, 100);
-    assert_eq!(many, few, "statements of a page of 100, and of one of 2");
+    // What the instance does beside, as it starts, may be counted with the few.
+    assert!(
+        many <= few,
+        "{many} statements of a page of 100, {few} of one of 2"
+    );
     // Those of begin and commit, of the page, its schedules and its histories.
     assert!((5..=20).contains(&few), "{few}");
 
@@ -158,6 +162,9 @@ async fn a_hundred_instalments_cost_as_many_statements_as_two() {
     assert_eq!(found, 1);
     let (found, many) = counter.of(async || list(50).await).await;
     assert_eq!(found, 50);
-    assert_eq!(many, few, "statements of a list of 50, and of one of 1");
+    assert!(
+        many <= few,
+        "{many} statements of a list of 50, {few} of one of 1"
+    );
     service.stop().await;
 }
