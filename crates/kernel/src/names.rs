@@ -44,16 +44,23 @@ macro_rules! resource_name {
             )+)?
         }
 
+        impl $name {
+            fn write_to(&self, out: &mut impl fmt::Write) -> fmt::Result {
+                let members = [$((concat!($collection, "/"), self.$field.uuid())),+];
+                for (place, (collection, id)) in members.into_iter().enumerate() {
+                    out.write_str(if place == 0 { "" } else { "/" })?;
+                    out.write_str(collection)?;
+                    let mut letters = [0; id::TEXT_LENGTH];
+                    out.write_str(id.hyphenated().encode_lower(&mut letters))?;
+                }
+                $(out.write_str(concat!("/", $singleton))?;)?
+                Ok(())
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let members = [$((concat!($collection, "/"), self.$field.uuid())),+];
-                for (place, (collection, id)) in members.iter().enumerate() {
-                    f.write_str(if place == 0 { "" } else { "/" })?;
-                    f.write_str(collection)?;
-                    fmt::Display::fmt(id, f)?;
-                }
-                $(f.write_str(concat!("/", $singleton))?;)?
-                Ok(())
+                self.write_to(f)
             }
         }
 
@@ -63,14 +70,8 @@ macro_rules! resource_name {
                 // A little more than it takes: the pattern has variables where the name has ids.
                 let ids = [$($collection),+].len() * id::TEXT_LENGTH;
                 let mut text = Self::with_capacity($name::PATTERN.len() + ids);
-                let members = [$((concat!($collection, "/"), name.$field.uuid())),+];
-                for (place, (collection, id)) in members.into_iter().enumerate() {
-                    text.push_str(if place == 0 { "" } else { "/" });
-                    text.push_str(collection);
-                    let mut letters = [0; id::TEXT_LENGTH];
-                    text.push_str(id.hyphenated().encode_lower(&mut letters));
-                }
-                $(text.push_str(concat!("/", $singleton));)?
+                // A text takes whatever is written to it.
+                let _ = name.write_to(&mut text);
                 text
             }
         }

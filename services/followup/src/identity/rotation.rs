@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use nonrecours_kernel::Scope;
-use nonrecours_pg::{Db, Error as PgError};
+use nonrecours_pg::{Db, Error as PgError, Tx};
 use nonrecours_rpc::audit::{Audit, Kind};
 use tokio_util::sync::CancellationToken;
 
@@ -125,12 +125,14 @@ impl Rotation {
     }
 
     async fn has_older(&self, ring: &KeyRing) -> bool {
-        wraps_with_older(&self.db, ring)
-            .await
-            .unwrap_or_else(|error| {
-                tracing::warn!(?error, "keys in use not read; trying again");
-                false
-            })
+        let looked = async {
+            let mut tx = self.db.read(&Scope::of_service(SERVICE)).await?;
+            wraps_with_older(&mut tx, ring).await
+        };
+        looked.await.unwrap_or_else(|error| {
+            tracing::warn!(?error, "keys in use not read; trying again");
+            false
+        })
     }
 }
 
@@ -171,16 +173,14 @@ async fn is_behind(db: &Db, ring: &KeyRing) -> Result<bool, Error> {
             return Ok(true);
         }
     }
-    drop(tx);
-    Ok(wraps_with_older(db, ring).await?)
+    Ok(wraps_with_older(&mut tx, ring).await?)
 }
 
 /// Whether a key of a person or of erasures is wrapped by another key of the ring than the newest.
-async fn wraps_with_older(db: &Db, ring: &KeyRing) -> Result<bool, PgError> {
+async fn wraps_with_older(tx: &mut Tx, ring: &KeyRing) -> Result<bool, PgError> {
     let older = ring.older();
-    let mut tx = db.read(&Scope::of_service(SERVICE)).await?;
-    let of_persons = keys::in_use(&mut tx).await?;
-    let of_erasures = tombstone::keys_in_use(&mut tx).await?;
+    let of_persons = keys::in_use(tx).await?;
+    let of_erasures = tombstone::keys_in_use(tx).await?;
     let mut used = of_persons.iter().chain(&of_erasures);
     Ok(used.any(|used| older.contains(&used.as_str())))
 }

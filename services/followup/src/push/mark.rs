@@ -64,8 +64,7 @@ impl Mark {
             .map_err(|error| PgError::Damaged(format!("a stored answer: {error}")).into())
     }
 
-    /// Leaves the mark, with the answer as it would be given again: of its results, those that somebody has to look at. A
-    /// social security number that came as a reference, and was refused for it, is not kept.
+    /// Leaves the mark, with the answer as it would be given again: of its results, those that somebody has to look at.
     /// Conflict when another stream of the same id has just done the batch.
     pub async fn leave(
         &self,
@@ -114,14 +113,12 @@ impl Mark {
     }
 }
 
-fn kept(result: RecordResult) -> RecordResult {
-    match contains_nir(&result.external_reference) {
-        true => RecordResult {
-            external_reference: String::new(),
-            ..result
-        },
-        false => result,
+/// A result as it is kept: without a social security number that came as its reference, and was refused for it.
+fn kept(mut result: RecordResult) -> RecordResult {
+    if contains_nir(&result.external_reference) {
+        result.external_reference.clear();
     }
+    result
 }
 
 /// Number of the last batch of a stream that is done; 0 when none is.
