@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use nonrecours_cli::{journey::Cast, suite::Addresses};
 use nonrecours_files::FilesConfig;
-use nonrecours_followup::{journal::keep::DEFAULT_RETENTION_MONTHS, vault::KeyRing};
+use nonrecours_followup::{
+    indicator::thresholds::Thresholds, journal::keep::DEFAULT_RETENTION_MONTHS, vault::KeyRing,
+};
 use nonrecours_host::{DatabaseConfig, Environment, HostSettings, StartError};
 use nonrecours_issuer::{DevIssuer, TokenSpec};
 use nonrecours_kernel::{Clock, Role};
@@ -215,6 +217,7 @@ impl World {
                     keys_file: self.file("keys.json"),
                     conventions_url: peer(Who::Conventions),
                     journal_retention_months: DEFAULT_RETENTION_MONTHS,
+                    thresholds: Thresholds::DEFAULT,
                     host,
                 };
                 Box::new(move |environment, listener, shutdown| {

@@ -187,6 +187,7 @@ impl Suite {
             database_url: followup.app,
             keys_file,
             journal_retention_months: nonrecours_followup::journal::keep::DEFAULT_RETENTION_MONTHS,
+            thresholds: nonrecours_followup::indicator::thresholds::Thresholds::DEFAULT,
             conventions_url: addresses.conventions.clone(),
             host: suite.settings("followup")?,
         };

@@ -20,6 +20,9 @@ pub struct Rules {
     pub dominance_percent: u64,
 }
 
+/// Hundredths of an amount that one contributor may have: the use for figures on households and firms.
+const DOMINANCE_PERCENT: u64 = 85;
+
 /// How far the range of a withheld figure must reach on both sides of its true value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -30,16 +33,13 @@ pub struct Need {
 }
 
 impl Rules {
-    /// For everybody: 11 persons, as is the use for figures on households, and 85 %.
-    pub const PUBLIC: Self = Self {
-        threshold: 11,
-        dominance_percent: 85,
-    };
-    /// For those who run the programme: 5 persons and 85 %.
-    pub const INTERNAL: Self = Self {
-        threshold: 5,
-        dominance_percent: 85,
-    };
+    /// Of a threshold, with a dominance of 85 %.
+    pub const fn from_threshold(threshold: u64) -> Self {
+        Self {
+            threshold,
+            dominance_percent: DOMINANCE_PERCENT,
+        }
+    }
 
     /// What a sensitive figure needs; `None`: it may be told.
     ///
@@ -70,9 +70,12 @@ impl Rules {
 mod tests {
     use super::*;
 
+    const PUBLIC: Rules = Rules::from_threshold(11);
+    const INTERNAL: Rules = Rules::from_threshold(5);
+
     #[test]
     fn a_count_below_the_threshold_is_sensitive_and_zero_is() {
-        let need = |number| Rules::PUBLIC.need(Kind::Count, Contribution::count(number));
+        let need = |number| PUBLIC.need(Kind::Count, Contribution::count(number));
         assert_eq!(need(0), Some(Need { down: 0, up: 10 }));
         assert_eq!(need(10), Some(Need { down: 10, up: 0 }));
         assert_eq!(need(11), None);
@@ -86,7 +89,7 @@ mod tests {
                 contributors,
                 largest,
             };
-            Rules::INTERNAL.need(Kind::Amount, figure)
+            INTERNAL.need(Kind::Amount, figure)
         };
         assert_eq!(need(1000, 5, 850), None);
         assert_eq!(need(1000, 5, 851), Some(Need { down: 150, up: 0 }));

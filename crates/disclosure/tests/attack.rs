@@ -12,10 +12,7 @@ use nonrecours_disclosure::{
 use proptest::prelude::*;
 
 /// So small that every table can be tried.
-const TINY: Rules = Rules {
-    threshold: 3,
-    dominance_percent: 85,
-};
+const TINY: Rules = Rules::from_threshold(3);
 /// Values tried for a month: above every true one by what a change needs.
 const TRIED: u64 = 6;
 
@@ -156,15 +153,38 @@ fn tables() -> impl Strategy<Value = Vec<Series>> {
     prop::collection::vec(row, 2..7)
 }
 
+/// Thresholds for those who run a programme and for everybody: those the service has unless told otherwise, and others.
+fn thresholds() -> impl Strategy<Value = (u64, u64)> {
+    let others = (3..10_u64, 0..16_u64).prop_map(|(internal, more)| (internal, internal + more));
+    prop_oneof![Just((5, 11)), others]
+}
+
+/// Amounts of a month: of nobody, of few, of many, with one of them who has more or less of it.
+fn amounts() -> impl Strategy<Value = Vec<Series>> {
+    let month =
+        (0..100_000_u64, 1..30_u64, 0..=100_u64).prop_map(|(value, contributors, share)| {
+            let least = value.div_ceil(contributors);
+            Contribution {
+                value,
+                contributors: contributors * u64::from(value > 0),
+                largest: least + (value - least) * share / 100 * u64::from(contributors > 1),
+            }
+        });
+    let month = prop_oneof![1 => Just(Contribution::default()), 4 => month];
+    let row = prop::collection::vec(month, MONTHS)
+        .prop_map(|months| Series::of_months(months.try_into().unwrap()));
+    prop::collection::vec(row, 2..7)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Differences of months and quarters, of communes and the territory, over and over: no range gets narrow.
     #[test]
-    fn ranges_of_a_year_stay_wide(rows in tables(), closed in 1..=QUARTERS) {
-        let internal = release(&rows, closed, &[], &Rules::INTERNAL);
-        let public = release(&rows, closed, &[&internal], &Rules::PUBLIC);
-        for (told, threshold) in [(&internal, 5), (&public, 11)] {
+    fn ranges_of_a_year_stay_wide(rows in tables(), closed in 1..=QUARTERS, (few, more) in thresholds()) {
+        let internal = release(&rows, closed, &[], &Rules::from_threshold(few));
+        let public = release(&rows, closed, &[&internal], &Rules::from_threshold(more));
+        for (told, threshold) in [(&internal, few), (&public, more)] {
             let shown = |row: Option<usize>, period| row.map_or(&told.root, |row| &told.rows[row]).at(period);
             let ranges = Ranges::of(&rows, closed, shown);
             for (row, figures) in rows.iter().enumerate() {
@@ -178,11 +198,44 @@ proptest! {
         }
     }
 
+    /// The same with amounts: one that few have, or one of them nearly alone, is never told, nor can anybody come nearer to
+    /// it than what the others may have of it.
+    #[test]
+    fn ranges_of_amounts_stay_wide(rows in amounts(), closed in 1..=QUARTERS, (few, more) in thresholds()) {
+        let amounts = |within: &[&Release], rules: &Rules| {
+            let table = Table { kind: Kind::Amount, closed, rows: &rows, within };
+            table.release(rules).unwrap()
+        };
+        let (few, more) = (Rules::from_threshold(few), Rules::from_threshold(more));
+        let internal = amounts(&[], &few);
+        let public = amounts(&[&internal], &more);
+        for (told, rules) in [(&internal, few), (&public, more)] {
+            let shown = |row: Option<usize>, period| row.map_or(&told.root, |row| &told.rows[row]).at(period);
+            let ranges = Ranges::of(&rows, closed, shown);
+            let root = Series::sum(&rows);
+            let figures = rows.iter().enumerate().map(|(row, figures)| (Some(row), figures)).chain([(None, &root)]);
+            for (row, figures) in figures {
+                for period in Period::all().filter(|period| period.is_closed(closed)) {
+                    let figure = figures.at(period);
+                    let dominated = figure.largest * 100 > figure.value * 85;
+                    if figure.contributors >= rules.threshold && !dominated { continue; }
+                    prop_assert!(!shown(row, period), "{:?} of row {:?} is told", period, row);
+                    let (low, high) = ranges.at(row, period);
+                    let others = (figure.value * 15).div_ceil(100);
+                    prop_assert!(
+                        low + others <= figure.value && (figure.value > 0 || high > 0),
+                        "{:?} of row {:?}: {} is in {}..{}", period, row, figure.value, low, high
+                    );
+                }
+            }
+        }
+    }
+
     /// Two tables of the same persons, by commune and by operator, with every period and both audiences: the equations of
     /// all answers together determine no sensitive figure.
     #[test]
     fn no_sum_of_answers_is_a_sensitive_figure(
-        persons in prop::collection::vec(0..7_u64, 3 * 4 * MONTHS), closed in 1..=QUARTERS
+        persons in prop::collection::vec(0..7_u64, 3 * 4 * MONTHS), closed in 1..=QUARTERS, (few, more) in thresholds()
     ) {
         let person = |commune: usize, operator: usize, month: usize| (commune * 3 + operator) * MONTHS + month;
         let months_of = |cells: &dyn Fn(usize) -> Vec<usize>| -> Series {
@@ -194,10 +247,10 @@ proptest! {
         let communes: Vec<Series> = (0..4).map(|commune| months_of(&by_commune(commune))).collect();
         let operators: Vec<Series> = (0..3).map(|operator| months_of(&by_operator(operator))).collect();
 
-        for threshold in [5, 11] {
+        for (threshold, is_public) in [(few, false), (more, true)] {
             let tell = |rows: &[Series]| {
-                let internal = release(rows, closed, &[], &Rules::INTERNAL);
-                if threshold == 5 { internal } else { release(rows, closed, &[&internal], &Rules::PUBLIC) }
+                let internal = release(rows, closed, &[], &Rules::from_threshold(few));
+                if is_public { release(rows, closed, &[&internal], &Rules::from_threshold(more)) } else { internal }
             };
             let (told_communes, told_operators) = (tell(&communes), tell(&operators));
             prop_assert_eq!(told_communes.root, told_operators.root);

@@ -6,6 +6,9 @@ use nonrecours_disclosure::{
 };
 use proptest::prelude::*;
 
+const PUBLIC: Rules = Rules::from_threshold(11);
+const INTERNAL: Rules = Rules::from_threshold(5);
+
 fn series(months: &[u64]) -> Series {
     let mut year = [Contribution::default(); MONTHS];
     for (month, number) in year.iter_mut().zip(months) {
@@ -38,13 +41,13 @@ fn a_small_commune_takes_the_next_smallest_with_it() {
         series(&[12, 15, 13]),
         series(&[3, 3, 3]),
     ];
-    let release = counts(&rows, 1, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 1, &[], &PUBLIC);
     assert_eq!(quarter(|period| release.root.at(period)), "1111");
     assert_eq!(quarter(|period| release.rows[0].at(period)), "1111");
     assert_eq!(quarter(|period| release.rows[1].at(period)), "....");
     assert_eq!(quarter(|period| release.rows[2].at(period)), "....");
     // For those who run the programme, a commune of 9 in a quarter is told, of 3 in a month is not.
-    let release = counts(&rows, 1, &[], &Rules::INTERNAL);
+    let release = counts(&rows, 1, &[], &INTERNAL);
     assert_eq!(quarter(|period| release.rows[2].at(period)), "...1");
     assert_eq!(quarter(|period| release.rows[1].at(period)), "...1");
 }
@@ -52,7 +55,7 @@ fn a_small_commune_takes_the_next_smallest_with_it() {
 #[test]
 fn a_small_month_takes_another_with_it_when_the_quarter_is_told() {
     let rows = [series(&[30, 2, 20])];
-    let release = counts(&rows, 1, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 1, &[], &PUBLIC);
     // 20 and 2 lie in 22 together; 30 is told.
     assert_eq!(quarter(|period| release.root.at(period)), "1..1");
     // The only row is its root.
@@ -62,7 +65,7 @@ fn a_small_month_takes_another_with_it_when_the_quarter_is_told() {
 #[test]
 fn an_empty_commune_is_withheld_like_a_small_one() {
     let rows = [series(&[20, 20, 20]), series(&[]), series(&[15, 15, 15])];
-    let release = counts(&rows, 1, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 1, &[], &PUBLIC);
     assert_eq!(quarter(|period| release.rows[1].at(period)), "....");
     assert_eq!(quarter(|period| release.rows[0].at(period)), "1111");
     assert_eq!(quarter(|period| release.rows[2].at(period)), "....");
@@ -71,10 +74,10 @@ fn an_empty_commune_is_withheld_like_a_small_one() {
 #[test]
 fn nothing_is_told_of_a_territory_of_a_few_nor_of_an_open_quarter() {
     let rows = [series(&[2, 1, 1]), series(&[0, 3, 3])];
-    let release = counts(&rows, 4, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 4, &[], &PUBLIC);
     assert!(Period::all().all(|period| !release.root.at(period)));
     let rows = [series(&[50; MONTHS]), series(&[60; MONTHS])];
-    let release = counts(&rows, 2, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 2, &[], &PUBLIC);
     for period in Period::all() {
         assert_eq!(
             release.rows[0].at(period),
@@ -92,7 +95,7 @@ fn a_year_tells_of_a_commune_too_small_for_a_quarter() {
         series(&[2; MONTHS]),
         series(&[2; MONTHS]),
     ];
-    let release = counts(&rows, 4, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 4, &[], &PUBLIC);
     for row in 1..=2 {
         assert!(release.rows[row].at(Period::Year));
         assert!(!release.rows[row].at(Period::Quarter(0)));
@@ -121,7 +124,7 @@ fn one_large_amount_is_withheld_with_another_although_many_share_it() {
         rows: &rows,
         within: &[],
     };
-    let release = table.release(&Rules::INTERNAL).unwrap();
+    let release = table.release(&INTERNAL).unwrap();
     let told: Vec<bool> = release
         .rows
         .iter()
@@ -140,7 +143,7 @@ fn a_table_is_limited() {
         rows: &rows,
         within: &[],
     };
-    assert_eq!(table.release(&Rules::PUBLIC), Err(TooManyRows));
+    assert_eq!(table.release(&PUBLIC), Err(TooManyRows));
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn a_territory_of_communes_is_decided_at_once() {
             series(&months)
         })
         .collect();
-    let release = counts(&rows, 4, &[], &Rules::PUBLIC);
+    let release = counts(&rows, 4, &[], &PUBLIC);
     assert!(release.rows.iter().any(|row| row.at(Period::Year)));
     assert!(release.rows.iter().any(|row| !row.at(Period::Year)));
 }
@@ -171,9 +174,9 @@ proptest! {
     /// A quarter is told of at its close as it is told of ever after.
     #[test]
     fn later_quarters_change_nothing_of_earlier_ones(rows in tables()) {
-        let last = counts(&rows, 4, &[], &Rules::INTERNAL);
+        let last = counts(&rows, 4, &[], &INTERNAL);
         for closed in 0..4 {
-            let early = counts(&rows, closed, &[], &Rules::INTERNAL);
+            let early = counts(&rows, closed, &[], &INTERNAL);
             for period in Period::all().filter(|period| period.is_closed(closed)) {
                 prop_assert_eq!(early.root.at(period), last.root.at(period));
                 for (early, last) in early.rows.iter().zip(&last.rows) {
@@ -186,8 +189,8 @@ proptest! {
     /// Nothing small is told, nothing without its root, and the public learns no more than the programme.
     #[test]
     fn releases_are_nested(rows in tables()) {
-        let internal = counts(&rows, 4, &[], &Rules::INTERNAL);
-        let public = counts(&rows, 4, &[&internal], &Rules::PUBLIC);
+        let internal = counts(&rows, 4, &[], &INTERNAL);
+        let public = counts(&rows, 4, &[&internal], &PUBLIC);
         for (release, threshold) in [(&internal, 5), (&public, 11)] {
             for period in Period::all() {
                 prop_assert!(!release.root.at(period) || Series::sum(&rows).at(period).value >= threshold);

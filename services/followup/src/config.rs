@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use clap::Args;
 use nonrecours_host::{HostConfig, HostSettings};
 
-use crate::journal::keep::{DEFAULT_RETENTION_MONTHS, MAX_RETENTION_MONTHS, MIN_RETENTION_MONTHS};
+use crate::{
+    indicator::thresholds::Thresholds,
+    journal::keep::{DEFAULT_RETENTION_MONTHS, MAX_RETENTION_MONTHS, MIN_RETENTION_MONTHS},
+};
 
 /// Address that `serve` listens on, and that `health` asks, unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:50052";
@@ -33,6 +36,9 @@ pub struct Config {
         value_parser = clap::value_parser!(i32).range(i64::from(MIN_RETENTION_MONTHS)..=i64::from(MAX_RETENTION_MONTHS))
     )]
     pub journal_retention_months: i32,
+    /// From how many persons on indicators are told.
+    #[command(flatten)]
+    pub thresholds: Thresholds,
     /// What every service has.
     #[command(flatten)]
     pub host: HostSettings,

@@ -8,6 +8,7 @@ use nonrecours_pg::{Db, Error};
 
 use crate::{
     Config, MIGRATOR, SERVICE,
+    indicator::thresholds::Thresholds,
     vault::{KeyRing, store as keys},
 };
 
@@ -36,7 +37,35 @@ pub async fn examine(config: Config, around: Surroundings) -> Vec<Finding> {
     let examination = doctor::examine(&subject, &around).await;
     let mut findings = examination.findings;
     findings.push(keys(&config.keys_file, examination.db.as_ref()).await);
+    findings.push(thresholds(config.thresholds));
     findings
+}
+
+/// The thresholds of indicators go together.
+fn thresholds(set: Thresholds) -> Finding {
+    let (level, says, advice) = match set.checked() {
+        Ok(set) => (
+            Level::Well,
+            format!(
+                "les chiffres se disent à partir de {} personnes au programme, de {} au public",
+                set.internal, set.public
+            ),
+            "",
+        ),
+        Err(error) => (
+            Level::Fault,
+            error.to_string(),
+            "Le public ne peut recevoir ce que le programme ne reçoit pas : relevez FOLLOWUP_PUBLIC_THRESHOLD ou \
+             abaissez FOLLOWUP_INTERNAL_THRESHOLD. Sans cela le service ne démarre pas.",
+        ),
+    };
+    Finding {
+        service: SERVICE,
+        subject: "seuils",
+        level,
+        says,
+        advice: advice.to_owned(),
+    }
 }
 
 /// The key ring can be read, by this account alone, and has every key that something is sealed under.

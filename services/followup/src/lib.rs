@@ -83,6 +83,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     let vault = Vault::load(&config.keys_file).map_err(io::Error::from)?;
+    let thresholds = config.thresholds.checked()?;
     let mut host = Host::start(SERVICE, config.host()?, environment, &MIGRATOR, shutdown).await?;
     host.db = host.db.clone().witnessed_by(journal::witness);
     let conventions = host.peer(&config.conventions_url)?;
@@ -92,7 +93,7 @@ pub async fn serve(
     host.every("releasing indicators", SWEEP_EVERY, move || {
         let (db, ring) = (released.clone(), keys.ring());
         async move {
-            indicator::release::release_due(&db, ring.counts_with(), SERVICE)
+            indicator::release::release_due(&db, thresholds, ring.counts_with(), SERVICE)
                 .await
                 .map(drop)
         }

@@ -11,6 +11,7 @@ use nonrecours_rpc::Failure;
 use super::{
     sums::Months,
     table::{Audience, Breakdown, Row, Told},
+    thresholds::Thresholds,
 };
 use crate::error::Error;
 
@@ -24,6 +25,8 @@ pub struct Key {
     pub year: i32,
     /// Quarters of it that are released.
     pub closed: usize,
+    /// Under what they are released.
+    pub thresholds: Thresholds,
     /// What its rows are.
     pub breakdown: Breakdown,
     /// For whom.
@@ -59,8 +62,15 @@ impl Cache {
         total: Months,
     ) -> Result<Arc<Decided>, Error> {
         let deciding = tokio::task::spawn_blocking(move || {
-            let told = Told::to(key.audience, key.breakdown, &rows, &total, key.closed)
-                .map_err(|_| Error::TableTooLarge(rows.len()))?;
+            let told = Told::to(
+                key.audience,
+                &key.thresholds,
+                key.breakdown,
+                &rows,
+                &total,
+                key.closed,
+            )
+            .map_err(|_| Error::TableTooLarge(rows.len()))?;
             Ok::<_, Error>(Arc::new(Decided { rows, told }))
         });
         let decided = deciding

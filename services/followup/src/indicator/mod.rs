@@ -13,3 +13,4 @@ pub mod sums;
 pub mod table;
 mod table_store;
 mod targets;
+pub mod thresholds;

@@ -76,12 +76,16 @@ pub async fn answer(
             rows: wire(&rows, &told, grain, 0, &aims),
         });
     }
-    let closed = store::released_quarters(&mut tx, request.year).await?;
+    let store::Released {
+        quarters: closed,
+        thresholds,
+    } = store::released_quarters(&mut tx, request.year).await?;
     let operators = convention::store::operators(&mut tx).await?;
     let audience = audience.unwrap_or(Audience::Internal);
     let key = Key {
         year: request.year,
         closed,
+        thresholds,
         breakdown,
         audience,
         operators: operators.len(),
@@ -97,11 +101,16 @@ pub async fn answer(
             cache.decide(key, rows, total).await?
         }
     };
-    let threshold = i32::try_from(audience.rules().threshold).unwrap_or(i32::MAX);
     Ok(QueryIndicatorsResponse {
         audience: audience.to_wire(),
         released_quarters: i32::try_from(closed).unwrap_or_default(),
-        rows: wire(&decided.rows, &decided.told, grain, threshold, &aims),
+        rows: wire(
+            &decided.rows,
+            &decided.told,
+            grain,
+            thresholds.of(audience),
+            &aims,
+        ),
     })
 }
 

@@ -5,15 +5,19 @@ use nonrecours_kernel::{Scope, paris_date};
 use nonrecours_pg::{Db, Error};
 use time::{Date, Duration};
 
+use super::thresholds::Thresholds;
+
 /// How long after a quarter's end it is released: operators have this long to push what belongs into it.
 pub const RELEASE_LAG: Duration = Duration::days(15);
 /// Quarters released in one sweep at most; the others follow in the next.
 const MAX_QUARTERS: usize = 8;
 
-/// Releases every quarter that is due and was not released, the earliest first. Persons whom several operators follow are
+/// Releases every quarter that is due and was not released, the earliest first: under `thresholds` when it is the first of its
+/// year, else under those of the first, since a year under two of them would give away what either withholds. Persons whom several operators follow are
 /// one by their pseudonyms under the key `counts_with`. Gives how many.
 pub async fn release_due(
     db: &Db,
+    thresholds: Thresholds,
     counts_with: &str,
     service: &'static str,
 ) -> Result<usize, Error> {
@@ -38,11 +42,17 @@ pub async fn release_due(
     for (year, quarter, span) in due.take(MAX_QUARTERS) {
         // Another instance that is about to release it is waited for, and then has done it.
         let mine = sqlx::query!(
-            "INSERT INTO indicator_release_quarter (budget_year, quarter, release_time) VALUES ($1, $2, $3)
+            "INSERT INTO indicator_release_quarter
+                 (budget_year, quarter, release_time, internal_threshold, public_threshold)
+             SELECT $1, $2, $3, coalesce(first.internal_threshold, $4), coalesce(first.public_threshold, $5)
+             FROM (VALUES (1)) AS turn (first)
+             LEFT JOIN indicator_release_quarter AS first ON first.budget_year = $1 AND first.quarter = turn.first
              ON CONFLICT DO NOTHING",
             year,
             quarter,
-            now
+            now,
+            thresholds.internal,
+            thresholds.public
         )
         .execute(tx.conn())
         .await?;

@@ -3,7 +3,7 @@
 
 use nonrecours_disclosure::{Period, Release, Rules, Series, Shown, Table, TooManyRows};
 
-use super::{measure::Measure, sums::Months};
+use super::{measure::Measure, sums::Months, thresholds::Thresholds};
 use crate::codes::codes;
 
 codes! {
@@ -62,16 +62,6 @@ impl Grain {
     }
 }
 
-impl Audience {
-    /// Its rules.
-    pub const fn rules(self) -> Rules {
-        match self {
-            Self::Internal => Rules::INTERNAL,
-            Self::Public => Rules::PUBLIC,
-        }
-    }
-}
-
 /// A row: its code, and what it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -100,10 +90,11 @@ impl Told {
         }
     }
 
-    /// What an audience is told of the first `closed` quarters. `total` counts all persons once, where the rows may count
-    /// one in several.
+    /// What an audience is told of the first `closed` quarters, of a year that is released under `thresholds`. `total`
+    /// counts all persons once, where the rows may count one in several.
     pub fn to(
         audience: Audience,
+        thresholds: &Thresholds,
         breakdown: Breakdown,
         rows: &[Row],
         total: &Months,
@@ -115,11 +106,11 @@ impl Told {
             total,
             closed,
         };
-        let internal = family.decide(&Rules::INTERNAL, None)?;
+        let internal = family.decide(&thresholds.rules(Audience::Internal), None)?;
         let decided = match audience {
             Audience::Internal => internal,
             // Those who run the programme read what is published too.
-            Audience::Public => family.decide(&audience.rules(), Some(&internal))?,
+            Audience::Public => family.decide(&thresholds.rules(audience), Some(&internal))?,
         };
         let measures = Measure::ALL
             .into_iter()

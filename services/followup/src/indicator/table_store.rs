@@ -8,6 +8,7 @@ use time::Date;
 use super::{
     sums::{Months, Sums},
     table::{Breakdown, Row},
+    thresholds::Thresholds,
 };
 use crate::record::damage;
 
@@ -91,10 +92,20 @@ pub async fn current(
     collect(rows)
 }
 
-/// How many quarters of a year are released, from the first on.
-pub async fn released_quarters(tx: &mut Tx, year: i32) -> Result<usize, Error> {
-    let quarters = sqlx::query_scalar!(
-        "SELECT quarter FROM indicator_release_quarter WHERE budget_year = $1 ORDER BY quarter",
+/// What of a year is released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// How many of its quarters, from the first on.
+    pub quarters: usize,
+    /// Under what: those of its first quarter.
+    pub thresholds: Thresholds,
+}
+
+/// What of a year is released so far.
+pub async fn released_quarters(tx: &mut Tx, year: i32) -> Result<Released, Error> {
+    let quarters = sqlx::query!(
+        "SELECT quarter, internal_threshold, public_threshold FROM indicator_release_quarter
+         WHERE budget_year = $1 ORDER BY quarter",
         year
     )
     .fetch_all(tx.conn())
@@ -102,8 +113,15 @@ pub async fn released_quarters(tx: &mut Tx, year: i32) -> Result<usize, Error> {
     let in_turn = quarters
         .iter()
         .zip(1..)
-        .take_while(|(quarter, turn)| **quarter == *turn);
-    Ok(in_turn.count())
+        .take_while(|(row, turn)| row.quarter == *turn);
+    let thresholds = quarters.first().map(|first| Thresholds {
+        internal: first.internal_threshold,
+        public: first.public_threshold,
+    });
+    Ok(Released {
+        quarters: in_turn.count(),
+        thresholds: thresholds.unwrap_or_default(),
+    })
 }
 
 /// The dimension of the roll-ups in which a breakdown is found.

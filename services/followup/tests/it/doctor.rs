@@ -3,11 +3,11 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use nonrecours_followup::{
-    Config, MIGRATOR, SERVICE, doctor::examine, journal::keep::DEFAULT_RETENTION_MONTHS, serve,
-    vault::KeyRing,
+    Config, MIGRATOR, SERVICE, doctor::examine, indicator::thresholds::Thresholds,
+    journal::keep::DEFAULT_RETENTION_MONTHS, serve, vault::KeyRing,
 };
 use nonrecours_host::{
-    DatabaseConfig, Environment, HostSettings,
+    DatabaseConfig, Environment, HostSettings, StartError,
     doctor::{Finding, Level, Surroundings, report},
 };
 use nonrecours_issuer::DevAuthority;
@@ -49,6 +49,7 @@ impl Deployment {
             database_url: database.app_url().to_owned(),
             keys_file,
             journal_retention_months: DEFAULT_RETENTION_MONTHS,
+            thresholds: Thresholds::DEFAULT,
             conventions_url: conventions.url(),
             host: HostSettings {
                 database: DatabaseConfig { max_connections: 2 },
@@ -135,9 +136,37 @@ async fn when_all_is_well_every_subject_says_so() {
             "certificat",
             "pairs",
             "flux",
-            "clés"
+            "clés",
+            "seuils"
         ],
         "{text}"
+    );
+}
+
+#[tokio::test]
+async fn thresholds_that_tell_the_public_more_are_told_and_the_service_does_not_start() {
+    let mut deployment = Deployment::new().await;
+    deployment.config.thresholds = Thresholds {
+        internal: 12,
+        public: 11,
+    };
+    let found = deployment.only().await;
+    assert_eq!((found.subject, found.level), ("seuils", Level::Fault));
+    assert!(
+        found.says.contains("(11)") && found.says.contains("(12)"),
+        "{found:?}"
+    );
+
+    let environment = Environment {
+        clock: Arc::new(SystemClock),
+        ids: nonrecours_testkit::ids(&nonrecours_testkit::clock(), 1),
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stopped = tokio_util::sync::CancellationToken::new();
+    let refused = serve(deployment.config, environment, listener, stopped).await;
+    assert!(
+        matches!(refused, Err(StartError::Settings(_))),
+        "{refused:?}"
     );
 }
 

@@ -37,4 +37,5 @@ mod subject_requests;
 mod support;
 mod tables;
 mod targets;
+mod thresholds;
 mod together;

@@ -15,6 +15,7 @@ use nonrecours_contracts::{
 use nonrecours_followup::{
     Config, MIGRATOR, SERVICE,
     convention::{Convention, Terms, store},
+    indicator::thresholds::Thresholds,
     journal::keep::DEFAULT_RETENTION_MONTHS,
     serve,
     vault::Vault,
@@ -43,6 +44,8 @@ pub struct Suite {
     _source: Serving,
     /// Where the service reads its keys.
     pub keys_file: PathBuf,
+    /// From how many persons on it tells of indicators.
+    pub thresholds: Thresholds,
     /// The same ring as another instance would hold it.
     pub vault: Vault,
     _keys: tempfile::TempDir,
@@ -53,7 +56,8 @@ impl Suite {
         let clock = clock();
         let ids = ids(&clock, 1);
         let database = TestDb::create(SERVICE, &MIGRATOR).await;
-        let suite = Self::serving(database, clock, ids, &ring(&[1], &[1])).await;
+        let suite =
+            Self::serving(database, clock, ids, &ring(&[1], &[1]), Thresholds::DEFAULT).await;
         suite.learn(suite.convention, 1, true).await;
         suite
     }
@@ -61,10 +65,23 @@ impl Suite {
     /// The same database served anew, with another key ring.
     pub async fn restarted(self, ring: &str) -> Self {
         self.serving.stop().await;
-        Self::serving(self.database, self.clock, self.ids, ring).await
+        Self::serving(self.database, self.clock, self.ids, ring, self.thresholds).await
     }
 
-    async fn serving(database: TestDb, clock: ManualClock, ids: IdSource, ring: &str) -> Self {
+    /// The same database served anew, under other thresholds of indicators.
+    pub async fn restarted_under(self, thresholds: Thresholds) -> Self {
+        self.serving.stop().await;
+        let ring = ring(&[1], &[1]);
+        Self::serving(self.database, self.clock, self.ids, &ring, thresholds).await
+    }
+
+    async fn serving(
+        database: TestDb,
+        clock: ManualClock,
+        ids: IdSource,
+        ring: &str,
+        thresholds: Thresholds,
+    ) -> Self {
         let db = database.db(clock.clone()).await;
         let owner = database.owner().await;
         let tokens = Tokens::new(clock.clone());
@@ -79,6 +96,7 @@ impl Suite {
             database_url: database.app_url().to_owned(),
             keys_file: keys_file.clone(),
             journal_retention_months: DEFAULT_RETENTION_MONTHS,
+            thresholds,
             conventions_url: source.url(),
             host: HostSettings {
                 database: DatabaseConfig { max_connections: 8 },
@@ -107,6 +125,7 @@ impl Suite {
             convention: convention_name(1, 1),
             _source: source,
             keys_file,
+            thresholds,
             vault,
             _keys: folder,
         }

@@ -201,7 +201,7 @@ async fn a_cost_never_tells_of_a_number_that_is_withheld() {
     }
     suite.clock.set(RELEASED);
     let ring = suite.vault.ring();
-    release_due(&suite.db, ring.counts_with(), "followup")
+    release_due(&suite.db, suite.thresholds, ring.counts_with(), "followup")
         .await
         .unwrap();
 
