@@ -10,6 +10,8 @@ use nonrecours_pg::Error;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::codes;
+
 /// Longest reference, in characters.
 pub const MAX_REFERENCE: usize = 100;
 
@@ -90,6 +92,12 @@ pub trait Content: PartialEq {
 
     /// Where it stands.
     fn state(&self) -> Self::State;
+
+    /// Whether a code of a catalogue is its own already, in the field of this path in a pushed record. Kinds without such
+    /// codes have none.
+    fn has_code(&self, _field: &str, _code: &str) -> bool {
+        false
+    }
 
     /// A new id.
     fn new_id(ids: &IdSource) -> Self::Id;
@@ -177,7 +185,7 @@ pub struct Candidate<C: Content> {
     pub version: i64,
     /// State, when it was readable.
     pub state: Option<C::State>,
-    /// Content, when all of it was readable.
+    /// Content, when all of it was readable: with the codes in doubt, which the faults name.
     pub content: Option<C>,
     /// What is kept apart from the content changes with it.
     pub differs_apart: bool,
@@ -185,17 +193,44 @@ pub struct Candidate<C: Content> {
     pub faults: Faults,
 }
 
-/// The faults of one record, all of them.
+/// The faults of one record, all of them, and its doubts: codes that no catalogue has on the day of the record, and that are a
+/// fault unless the record has them already. What a catalogue no longer has breaks no record.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Faults(Vec<Violation>);
+pub struct Faults(Vec<Fault>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Fault {
+    violation: Violation,
+    /// The code in doubt; `None`: wrong, whatever is stored.
+    doubt: Option<String>,
+}
 
 impl Faults {
     /// Notes a fault, unless the field has one already: the first is enough to act on.
     pub fn refuse(&mut self, field: impl Into<String>, invalid: Invalid) {
-        let field = field.into();
-        if !self.0.iter().any(|known| known.field == field) {
-            self.0.push(Violation::at(field, invalid));
+        self.note(field.into(), invalid, None);
+    }
+
+    /// Notes a code that is in no list, or not on that day (`UNKNOWN_CODE`): settled when what is stored is known.
+    pub fn doubt(&mut self, field: impl Into<String>, code: &str) {
+        self.note(field.into(), codes::unknown(), Some(code.to_owned()));
+    }
+
+    fn note(&mut self, field: String, invalid: Invalid, doubt: Option<String>) {
+        if !self.0.iter().any(|known| known.violation.field == field) {
+            self.0.push(Fault {
+                violation: Violation::at(field, invalid),
+                doubt,
+            });
         }
+    }
+
+    /// Drops the doubts of which the stored record, told field and code, knows.
+    pub fn settle(&mut self, knows: impl Fn(&str, &str) -> bool) {
+        self.0.retain(|fault| {
+            let code = fault.doubt.as_deref();
+            code.is_none_or(|code| !knows(&fault.violation.field, code))
+        });
     }
 
     /// Takes a value, or notes why there is none.
@@ -208,14 +243,20 @@ impl Faults {
         self.take(field, value.and_then(|value| value.ok_or_else(required)))
     }
 
-    /// Nothing is wrong.
+    /// Nothing is wrong, though codes may be in doubt.
+    pub fn is_readable(&self) -> bool {
+        self.0.iter().all(|fault| fault.doubt.is_some())
+    }
+
+    /// Nothing is wrong nor in doubt.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// All of them.
     pub fn into_violations(self) -> Vec<Violation> {
-        self.0
+        let violations = self.0.into_iter().map(|fault| fault.violation);
+        violations.collect()
     }
 }
 

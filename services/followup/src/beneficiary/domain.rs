@@ -8,7 +8,7 @@ use nonrecours_kernel::{
 use time::Date;
 
 use crate::{
-    codes::{self, codes},
+    codes::codes,
     record::{Content, Faults, State, required},
 };
 
@@ -131,13 +131,23 @@ impl Journey {
     }
 }
 
-/// Target publics of a person: at least one, each once, in the order of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Target publics of a person: at least one, each once, in the order of the catalogue, which does not count.
+#[derive(Clone, Debug)]
 pub struct Publics(Vec<Cow<'static, str>>);
+
+impl PartialEq for Publics {
+    /// A catalogue that has changed has another order, or none for what it lost.
+    fn eq(&self, other: &Self) -> bool {
+        let within = |one: &Self, other: &Self| one.0.iter().all(|code| other.0.contains(code));
+        self.0.len() == other.0.len() && within(self, other)
+    }
+}
+
+impl Eq for Publics {}
 
 impl Publics {
     /// Reads codes valid on a day. Faults under `field`: `REQUIRED` without any, `NUMBER_OUT_OF_RANGE` above
-    /// [`MAX_PUBLICS`], `UNKNOWN_CODE` for each that is not one.
+    /// [`MAX_PUBLICS`]; in doubt, each that is not one on that day.
     pub fn read(codes: &[String], day: Date, field: &str, faults: &mut Faults) -> Option<Self> {
         if codes.is_empty() {
             faults.refuse(field, required());
@@ -154,16 +164,20 @@ impl Publics {
             );
             return None;
         }
-        let mut complete = true;
         for (index, code) in codes.iter().enumerate() {
             if !catalogue::public(code).is_some_and(|public| public.valid_on(day)) {
-                faults.refuse(format!("{field}[{index}]"), codes::unknown());
-                complete = false;
+                faults.doubt(format!("{field}[{index}]"), code);
             }
         }
         let ordered = catalogue::publics().iter().map(|public| public.code);
-        let given = ordered.filter(|code| codes.iter().any(|given| given == code));
-        complete.then(|| Self(given.map(Cow::Borrowed).collect()))
+        let listed = ordered.filter(|code| codes.iter().any(|given| given == code));
+        let mut publics: Vec<Cow<'static, str>> = listed.map(Cow::Borrowed).collect();
+        for code in codes {
+            if !publics.iter().any(|known| known == code) {
+                publics.push(Cow::Owned(code.clone()));
+            }
+        }
+        Some(Self(publics))
     }
 
     /// Those of a stored record, also when the catalogue has changed since.
@@ -204,6 +218,11 @@ impl Content for Beneficiary {
 
     fn state(&self) -> JourneyState {
         self.journey.state()
+    }
+
+    fn has_code(&self, _: &str, code: &str) -> bool {
+        // Publics are the only codes in doubt.
+        self.publics.codes().any(|own| own == code)
     }
 
     fn new_id(ids: &IdSource) -> BeneficiaryId {
@@ -284,14 +303,17 @@ mod tests {
         assert_eq!(
             read(&["SENIOR", "x", ""], day),
             (
-                None,
+                Some("SENIOR x ".to_owned()),
                 vec![fault("p[1]", "UNKNOWN_CODE"), fault("p[2]", "UNKNOWN_CODE")]
             )
         );
         // The catalogue begins in 2025.
         assert_eq!(
             read(&["SENIOR"], date!(2024 - 12 - 31)),
-            (None, vec![fault("p[0]", "UNKNOWN_CODE")])
+            (
+                Some("SENIOR".to_owned()),
+                vec![fault("p[0]", "UNKNOWN_CODE")]
+            )
         );
         assert_eq!(
             read(&["SENIOR"; 11], day),

@@ -7,7 +7,7 @@ use nonrecours_kernel::{
 use time::Date;
 
 use crate::{
-    codes::{self, codes},
+    codes::codes,
     local_aid::domain::Rights,
     record::{About, Content, Faults, State, in_future, required},
 };
@@ -109,6 +109,11 @@ pub struct Amount {
     pub unit: AmountUnit,
 }
 
+/// Path of the right in a pushed record.
+const RIGHT_FIELD: &str = "entitlement.right";
+/// Path of the reason of non-take-up in it.
+const REASON_FIELD: &str = "entitlement.non_take_up_reason";
+
 /// What is known of a right, apart from whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -161,7 +166,7 @@ pub struct Draft {
 
 impl Draft {
     /// Checks the whole against the rules; notes every fault. `rights` may be chosen; `today` is the day in Paris. Codes
-    /// must be valid on the day of filing, before that today.
+    /// that are not valid on the day of filing, before that today, are in doubt.
     pub fn check(self, rights: &Rights, today: Date, faults: &mut Faults) -> Option<Claim> {
         let day = self.filed_date.unwrap_or(today);
         let unit = self.right(rights, day, faults);
@@ -174,9 +179,9 @@ impl Draft {
         if !(reason.is_empty()
             || catalogue::non_take_up_reason(reason).is_some_and(|known| known.valid_on(day)))
         {
-            faults.refuse("entitlement.non_take_up_reason", codes::unknown());
+            faults.doubt(REASON_FIELD, reason);
         }
-        let (Some(_), Some(state), true) = (unit, self.state, faults.is_empty()) else {
+        let (Some(state), true) = (self.state, faults.is_readable()) else {
             return None;
         };
         Some(Claim {
@@ -192,13 +197,17 @@ impl Draft {
         })
     }
 
-    /// What the amount of the right counts.
+    /// What the amount of the right counts, as long as some list has the right.
     fn right(&self, rights: &Rights, day: Date, faults: &mut Faults) -> Option<RightUnit> {
-        let unit = match self.right.as_str() {
-            "" => Err(required()),
-            code => rights.unit_on(code, day).ok_or_else(codes::unknown),
-        };
-        faults.take("entitlement.right", unit)
+        if self.right.is_empty() {
+            faults.refuse(RIGHT_FIELD, required());
+            return None;
+        }
+        let known = rights.find(&self.right);
+        if !known.is_some_and(|(_, validity)| validity.contains(day)) {
+            faults.doubt(RIGHT_FIELD, &self.right);
+        }
+        known.map(|(unit, _)| unit)
     }
 
     /// Amount, kind and unit come together or not at all; an opened right has them, notified.
@@ -213,7 +222,7 @@ impl Draft {
                 }
                 return None;
             }
-            // Of an unknown right nobody can say whether it should have an amount.
+            // Of a right that no list has nobody can say whether it should have an amount.
             Some(_) if opened || given => {}
             None if given => {}
             _ => return None,
@@ -361,6 +370,14 @@ impl Content for Entitlement {
 
     fn state(&self) -> EntitlementState {
         self.claim.state
+    }
+
+    fn has_code(&self, field: &str, code: &str) -> bool {
+        match field {
+            RIGHT_FIELD => self.claim.right == code,
+            REASON_FIELD => self.claim.non_take_up_reason.as_deref() == Some(code),
+            _ => false,
+        }
     }
 
     fn new_id(ids: &IdSource) -> EntitlementId {

@@ -121,13 +121,10 @@ impl Rights {
         Self(known.collect())
     }
 
-    /// What the amount of a right counts, when the right may be chosen on the day.
-    pub fn unit_on(&self, code: &str, day: Date) -> Option<RightUnit> {
-        let (unit, validity) = match self.0.get(code) {
-            Some(local) => *local,
-            None => catalogue::right(code).map(|right| (right.unit, right.validity))?,
-        };
-        validity.contains(day).then_some(unit)
+    /// What the amount of a right counts, and when the right may be chosen.
+    pub fn find(&self, code: &str) -> Option<(RightUnit, Validity)> {
+        let local = self.0.get(code).copied();
+        local.or_else(|| catalogue::right(code).map(|right| (right.unit, right.validity)))
     }
 }
 
@@ -185,18 +182,22 @@ mod tests {
         let early = ended.clone().end(date!(2025 - 09 - 30), NOW).unwrap_err();
         assert_eq!(early.reason, "DATES_OUT_OF_ORDER");
         let rights = Rights::with([ended]);
+        let unit_on = |rights: &Rights, code, day| {
+            let (unit, validity) = rights.find(code)?;
+            validity.contains(day).then_some(unit)
+        };
         for (day, unit) in [
             (date!(2025 - 09 - 30), None),
             (date!(2025 - 10 - 01), Some(RightUnit::OneOff)),
             (date!(2025 - 12 - 31), Some(RightUnit::OneOff)),
             (date!(2026 - 01 - 01), None),
         ] {
-            assert_eq!(rights.unit_on(CODE, day), unit, "{day}");
+            assert_eq!(unit_on(&rights, CODE, day), unit, "{day}");
         }
         let day = date!(2025 - 10 - 01);
-        assert_eq!(rights.unit_on("RSA", day), Some(RightUnit::Monthly));
-        assert_eq!(Rights::default().unit_on(CODE, day), None);
+        assert_eq!(unit_on(&rights, "RSA", day), Some(RightUnit::Monthly));
+        assert_eq!(unit_on(&Rights::default(), CODE, day), None);
         let service = Rights::with([aid(None)]);
-        assert_eq!(service.unit_on(CODE, day), Some(RightUnit::NotMonetary));
+        assert_eq!(unit_on(&service, CODE, day), Some(RightUnit::NotMonetary));
     }
 }

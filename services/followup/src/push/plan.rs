@@ -119,6 +119,8 @@ fn weigh<C: Content>(
         .as_ref()
         .is_some_and(|stored| version < stored.version);
     if let Some(stored) = &stored {
+        // What is older says nothing new, be its codes of today or not.
+        faults.settle(|field, code| is_stale || stored.content.has_code(field, code));
         if stored.convention != *convention {
             faults.refuse("external_reference", other_convention());
         } else if !is_stale && state.is_some_and(|state| !stored.content.state().leads_to(state)) {

@@ -7,9 +7,11 @@ use time::Date;
 
 use crate::{
     codes::{self, codes},
-    record::{Content, line, required},
+    record::{Content, Faults, line, required},
 };
 
+/// Path of the commune in a pushed session.
+const COMMUNE_FIELD: &str = "session.commune_code";
 /// Longest name of a place, in characters.
 pub const MAX_VENUE: usize = 200;
 /// Most persons met at one session.
@@ -54,6 +56,11 @@ impl Content for Session {
 
     fn state(&self) {}
 
+    fn has_code(&self, _: &str, code: &str) -> bool {
+        // The commune is the only code in doubt.
+        self.commune.as_str() == code
+    }
+
     fn new_id(ids: &IdSource) -> SessionId {
         ids.next()
     }
@@ -73,18 +80,19 @@ pub fn venue(text: &str) -> Result<String, Invalid> {
     Ok(venue)
 }
 
-/// Reads the commune of a session's place, which lies in the territory on that day (art. 3). Refused with `REQUIRED`,
-/// `UNKNOWN_CODE`.
-pub fn commune(code: &str, day: Date) -> Result<InseeCode, Invalid> {
+/// Reads the commune of a session's place, which lies in the territory on that day (art. 3), or is in doubt. A fault without
+/// one (`REQUIRED`) and of what is no code of a commune (`UNKNOWN_CODE`).
+pub fn commune(code: &str, day: Date, faults: &mut Faults) -> Option<InseeCode> {
     if code.is_empty() {
-        return Err(required());
+        faults.refuse(COMMUNE_FIELD, required());
+        return None;
     }
-    code.parse::<InseeCode>()
-        .ok()
-        .filter(|code| {
-            catalogue::commune(code.as_str()).is_some_and(|commune| commune.valid_on(day))
-        })
-        .ok_or_else(codes::unknown)
+    let read = code.parse::<InseeCode>().map_err(|_| codes::unknown());
+    let commune = faults.take(COMMUNE_FIELD, read)?;
+    if !catalogue::commune(commune.as_str()).is_some_and(|known| known.valid_on(day)) {
+        faults.doubt(COMMUNE_FIELD, commune.as_str());
+    }
+    Some(commune)
 }
 
 /// Checks a number of persons met. Refused with `NUMBER_OUT_OF_RANGE`.
@@ -130,6 +138,14 @@ mod tests {
     #[test]
     fn a_session_is_held_in_the_territory() {
         let day = date!(2025 - 10 - 14);
+        let commune = |code, day| {
+            let mut faults = Faults::default();
+            let read = commune(code, day, &mut faults);
+            match faults.into_violations().pop() {
+                None => Ok(read.unwrap()),
+                Some(violation) => Err(violation),
+            }
+        };
         assert_eq!(commune(" 62041 ", day).unwrap().as_str(), "62041");
         for (code, day, reason) in [
             ("", day, "REQUIRED"),

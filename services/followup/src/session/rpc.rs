@@ -32,10 +32,7 @@ pub fn read(content: &SessionContent, today: Date, faults: &mut Faults) -> Optio
         faults.refuse("session.held_date", in_future());
     }
     let day = held_date.unwrap_or(today);
-    let commune = faults.take(
-        "session.commune_code",
-        domain::commune(&content.commune_code, day),
-    );
+    let commune = domain::commune(&content.commune_code, day, faults);
     let channel = faults.need("session.channel", Channel::from_wire(content.channel));
     let persons_met = faults.take(
         "session.persons_met",

@@ -6,7 +6,6 @@ use nonrecours_kernel::{
 use time::Date;
 
 use crate::{
-    codes,
     entitlement::domain::SupportMode,
     record::{About, Content, Faults, Reference},
     session::domain::Channel,
@@ -51,6 +50,11 @@ impl Content for Step {
 
     fn state(&self) {}
 
+    fn has_code(&self, _: &str, code: &str) -> bool {
+        // The partner is the only code in doubt.
+        self.act.partner.as_deref() == Some(code)
+    }
+
     fn new_id(ids: &IdSource) -> StepId {
         ids.next()
     }
@@ -94,15 +98,15 @@ pub fn entitlement_reference(
     faults.take(ENTITLEMENT_FIELD, reference).flatten()
 }
 
-/// Reads a partner's code, valid on the day; empty: none. Refused with `UNKNOWN_CODE`.
-pub fn partner(code: &str, day: Date) -> Result<Option<String>, Invalid> {
-    match code {
-        "" => Ok(None),
-        code => catalogue::partner(code)
-            .filter(|partner| partner.valid_on(day))
-            .map(|partner| Some(partner.code.to_owned()))
-            .ok_or_else(codes::unknown),
+/// Reads a partner's code, valid on the day or in doubt; empty: none.
+pub fn partner(code: &str, day: Date, faults: &mut Faults) -> Option<String> {
+    if code.is_empty() {
+        return None;
     }
+    if !catalogue::partner(code).is_some_and(|partner| partner.valid_on(day)) {
+        faults.doubt("step.partner", code);
+    }
+    Some(code.to_owned())
 }
 
 /// Checks a duration. Refused with `NUMBER_OUT_OF_RANGE`.
@@ -144,6 +148,14 @@ mod tests {
     #[test]
     fn partners_are_those_of_the_day() {
         let day = date!(2025 - 10 - 01);
+        let partner = |code, day| {
+            let mut faults = Faults::default();
+            let read = partner(code, day, &mut faults);
+            match faults.into_violations().pop() {
+                None => Ok(read),
+                Some(violation) => Err(violation),
+            }
+        };
         assert_eq!(partner("", day).unwrap(), None);
         assert_eq!(partner("CAF", day).unwrap().as_deref(), Some("CAF"));
         for (code, day) in [("ANPE", day), ("CAF", date!(2024 - 12 - 31))] {

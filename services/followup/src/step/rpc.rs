@@ -36,13 +36,13 @@ pub fn read(content: &StepContent, today: Date, faults: &mut Faults) -> Option<A
     let mode = faults.need("step.mode", SupportMode::from_wire(content.mode));
     let channel = faults.need("step.channel", Channel::from_wire(content.channel));
     let day = step_date.unwrap_or(today);
-    let partner = faults.take("step.partner", domain::partner(&content.partner, day));
+    let partner = domain::partner(&content.partner, day, faults);
     let minutes = faults.take("step.minutes", domain::minutes(content.minutes));
     Some(Act {
         step_date: step_date?,
         mode: mode?,
         channel: channel?,
-        partner: partner?,
+        partner,
         renewal: content.renewal,
         minutes: minutes?,
     })

@@ -29,6 +29,7 @@ mod referrals;
 mod renewals;
 mod resume;
 mod retention;
+mod retired;
 mod rollup;
 mod shared;
 mod steps;

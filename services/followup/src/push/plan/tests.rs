@@ -75,6 +75,36 @@ fn reasons(outcome: &Outcome) -> Vec<&str> {
 }
 
 #[test]
+fn a_code_in_doubt_is_a_fault_unless_the_record_has_it() {
+    let under = convention(7);
+    let doubted = |version, state, code: &str| {
+        let mut candidate = candidate("a", version, state);
+        candidate.faults.doubt("beneficiary.publics[0]", code);
+        candidate
+    };
+    let own = catalogue::publics()[0].code;
+    let (outcome, _) = push(&under, None, doubted(3, JourneyState::Informed, own));
+    assert_eq!(reasons(&outcome), ["UNKNOWN_CODE"]);
+    let (_, stored) = push(&under, None, candidate("a", 3, JourneyState::Informed));
+    for (version, state, code, expected) in [
+        (3, JourneyState::Informed, own, "unchanged"),
+        (4, JourneyState::Oriented, own, "stored"),
+        (2, JourneyState::Informed, "OTHER", "stale"),
+    ] {
+        let (outcome, _) = push(&under, stored.clone(), doubted(version, state, code));
+        let became = match outcome {
+            Outcome::Stored(_) => "stored",
+            Outcome::Unchanged(_) => "unchanged",
+            Outcome::Stale(_) => "stale",
+            Outcome::Rejected(_) => "rejected",
+        };
+        assert_eq!(became, expected);
+    }
+    let (outcome, _) = push(&under, stored, doubted(4, JourneyState::Informed, "OTHER"));
+    assert_eq!(reasons(&outcome), ["UNKNOWN_CODE"]);
+}
+
+#[test]
 fn a_record_is_created_changed_and_left_alone() {
     let under = convention(7);
     let (created, stored) = push(&under, None, candidate("a", 3, JourneyState::Informed));
