@@ -186,6 +186,30 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Those of these records that were merged into others, after an id, as they stood.
+pub async fn put_aside(
+    tx: &mut Tx,
+    operator: OperatorId,
+    records: &[Uuid],
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record<Beneficiary>>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT operator_id, beneficiary_id, convention_id, external_reference, publics, commune_code, age_band, state,
+                closing_reason, spotted_date, version, revision, create_time, update_time
+         FROM merged_beneficiary WHERE operator_id = $1 AND beneficiary_id = ANY($2) AND beneficiary_id > $3
+         ORDER BY beneficiary_id LIMIT $4",
+        operator.uuid(),
+        records,
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
 struct Row {
     operator_id: Uuid,
     beneficiary_id: Uuid,

@@ -296,11 +296,12 @@ pub async fn list(
     rows.into_iter().map(Entry::try_from).collect()
 }
 
-/// The last entries before a position that met a person or a record about them, at most `limit`, newest first.
+/// The last entries before a position that met one of a person's records or a record about them, at most `limit`, newest
+/// first.
 pub async fn last_about(
     tx: &mut Tx,
     operator: OperatorId,
-    person: BeneficiaryId,
+    persons: &[Uuid],
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
@@ -311,16 +312,16 @@ pub async fn last_about(
            FROM access_entry
            WHERE operator_id = $1 AND records && (
                   SELECT array_agg(about.id) FROM (
-                      SELECT $2::uuid AS id
-                      UNION ALL SELECT entitlement_id FROM entitlement WHERE operator_id = $1 AND beneficiary_id = $2
-                      UNION ALL SELECT step_id FROM step WHERE operator_id = $1 AND beneficiary_id = $2
-                      UNION ALL SELECT note_id FROM note WHERE operator_id = $1 AND beneficiary_id = $2
-                      UNION ALL SELECT referral_id FROM referral WHERE operator_id = $1 AND beneficiary_id = $2
+                      SELECT unnest($2::uuid[]) AS id
+                      UNION ALL SELECT entitlement_id FROM entitlement WHERE operator_id = $1 AND beneficiary_id = ANY($2)
+                      UNION ALL SELECT step_id FROM step WHERE operator_id = $1 AND beneficiary_id = ANY($2)
+                      UNION ALL SELECT note_id FROM note WHERE operator_id = $1 AND beneficiary_id = ANY($2)
+                      UNION ALL SELECT referral_id FROM referral WHERE operator_id = $1 AND beneficiary_id = ANY($2)
                   ) AS about)
              AND position < $3
            ORDER BY position DESC LIMIT $4"#,
         operator.uuid(),
-        person.uuid(),
+        persons,
         before.unwrap_or(i64::MAX),
         limit
     )

@@ -102,6 +102,27 @@ pub async fn list(
     rows.into_iter().map(LegalHold::try_from).collect()
 }
 
+/// Those of a person after an id, in the order they were put.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<LegalHold>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM legal_hold WHERE operator_id = $1 AND beneficiary_id = $2 AND hold_id > $3
+         ORDER BY hold_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(LegalHold::try_from).collect()
+}
+
 struct Row {
     operator_id: Uuid,
     hold_id: Uuid,

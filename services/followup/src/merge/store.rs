@@ -349,6 +349,29 @@ pub async fn update(tx: &mut Tx, merge: &Merge) -> Result<(), Error> {
     Ok(())
 }
 
+/// Merges that one of these records was in, after an id, in the order they were made.
+pub async fn of_persons(
+    tx: &mut Tx,
+    operator: OperatorId,
+    persons: &[Uuid],
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Merge>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM beneficiary_merge
+         WHERE operator_id = $1 AND (survivor_id = ANY($2) OR duplicate_id = ANY($2)) AND merge_id > $3
+         ORDER BY merge_id LIMIT $4",
+        operator.uuid(),
+        persons,
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Merge::try_from).collect()
+}
+
 struct Row {
     operator_id: Uuid,
     merge_id: Uuid,

@@ -27,22 +27,23 @@ use super::{
 };
 use crate::error::Error;
 
-/// An alert as the feed and the rpc show it.
-pub fn wire(alert: &RenewalAlert) -> Wire {
-    Wire {
-        name: alert.name().to_string(),
-        entitlement: EntitlementName {
-            operator: alert.operator,
-            entitlement: alert.entitlement,
+impl From<&RenewalAlert> for Wire {
+    fn from(alert: &RenewalAlert) -> Self {
+        Self {
+            name: alert.name().to_string(),
+            entitlement: EntitlementName {
+                operator: alert.operator,
+                entitlement: alert.entitlement,
+            }
+            .to_string(),
+            renewal_date: Some(to_date(alert.renewal_date)),
+            state: alert.state.to_wire(),
+            settled_date: alert.settled_date.map(to_date),
+            revision: alert.revision,
+            create_time: Some(to_timestamp(alert.create_time)),
+            update_time: Some(to_timestamp(alert.update_time)),
+            etag: etag::of(alert.revision),
         }
-        .to_string(),
-        renewal_date: Some(to_date(alert.renewal_date)),
-        state: alert.state.to_wire(),
-        settled_date: alert.settled_date.map(to_date),
-        revision: alert.revision,
-        create_time: Some(to_timestamp(alert.create_time)),
-        update_time: Some(to_timestamp(alert.update_time)),
-        etag: etag::of(alert.revision),
     }
 }
 
@@ -117,7 +118,7 @@ impl Renewals {
         let alert = store::get(&mut tx, &name)
             .await?
             .ok_or_else(|| Failure::not_found(name))?;
-        Ok(tx.tell([name.to_string()], wire(&alert)).await?)
+        Ok(tx.tell([name.to_string()], Wire::from(&alert)).await?)
     }
 }
 

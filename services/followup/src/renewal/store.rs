@@ -1,7 +1,7 @@
 //! SQL of renewals and their alerts.
 
 use nonrecours_kernel::{
-    BeneficiaryId, EntitlementId, OperatorId, RenewalAlertId, RenewalAlertName,
+    BeneficiaryId, BeneficiaryName, EntitlementId, OperatorId, RenewalAlertId, RenewalAlertName,
 };
 use nonrecours_pg::{Error, Tx};
 use time::{Date, OffsetDateTime, macros::date};
@@ -23,6 +23,30 @@ pub async fn get(tx: &mut Tx, name: &RenewalAlertName) -> Result<Option<RenewalA
     .fetch_optional(tx.conn())
     .await?;
     row.map(RenewalAlert::try_from).transpose()
+}
+
+/// Alerts about a person's rights after an id, in the order they were raised.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<RenewalAlert>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT alert.operator_id, alert_id, entitlement_id, alert.renewal_date, alert.state, settled_date,
+                alert.revision, alert.create_time, alert.update_time
+         FROM renewal_alert AS alert JOIN entitlement AS claim USING (operator_id, entitlement_id)
+         WHERE alert.operator_id = $1 AND claim.beneficiary_id = $2 AND alert_id > $3
+         ORDER BY alert_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(RenewalAlert::try_from).collect()
 }
 
 /// Rights of an operator to be renewed by a day, after a date and a right, in their order.

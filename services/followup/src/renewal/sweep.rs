@@ -1,12 +1,12 @@
 //! What a day brings to renewals: alerts are raised as dates come up, and turn into interruptions as they pass.
 
+use nonrecours_contracts::followup::RenewalAlert as Wire;
 use nonrecours_kernel::{IdSource, OperatorId, Scope, paris_date};
 use nonrecours_pg::{Change, Db, Entry, Error, Tx};
 use uuid::Uuid;
 
 use super::{
     domain::{ALERT_AHEAD, RenewalAlert, RenewalAlertState},
-    rpc::wire,
     store,
 };
 use crate::{convention, indicator::rollup::Keeper};
@@ -98,7 +98,7 @@ async fn record(tx: &mut Tx, alerts: &[RenewalAlert]) -> Result<(), Error> {
                 name: &alert.name().to_string(),
                 revision: alert.revision,
             };
-            Entry::new(change, &wire(alert))
+            Entry::new(change, &Wire::from(alert))
         })
         .collect();
     tx.record_all(&entries).await

@@ -245,6 +245,27 @@ pub async fn get(
     row.map(RetentionNotice::try_from).transpose()
 }
 
+/// Notices of a person after an id, in the order they were raised.
+pub async fn of_person(
+    tx: &mut Tx,
+    person: &BeneficiaryName,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<RetentionNotice>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT * FROM retention_notice WHERE operator_id = $1 AND beneficiary_id = $2 AND notice_id > $3
+         ORDER BY notice_id LIMIT $4",
+        person.operator.uuid(),
+        person.beneficiary.uuid(),
+        after.unwrap_or_default(),
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(RetentionNotice::try_from).collect()
+}
+
 struct Row {
     operator_id: Uuid,
     notice_id: Uuid,

@@ -3,7 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use nonrecours_contracts::followup::{
-    Access, Entitlement, ExportPersonalDataResponse, Note, Referral, Step,
+    Access, BeneficiaryMerge, Entitlement, ExportPersonalDataResponse, LegalHold,
+    MergedBeneficiary, Note, Referral, RenewalAlert, RetentionNotice, Step,
     SubjectRequest as WireRequest,
 };
 use nonrecours_kernel::{BeneficiaryIdentityName, BeneficiaryName, Invalid};
@@ -15,7 +16,8 @@ use uuid::Uuid;
 
 use super::{domain::SubjectRequest, store};
 use crate::{
-    beneficiary, entitlement, error::Error, identity, journal, note, referral, step, vault::KeyRing,
+    beneficiary, entitlement, erasure, error::Error, identity, journal, legal_hold, merge, note,
+    referral, renewal, retention, step, vault::KeyRing,
 };
 
 /// Records of a page at most. A note has 2 000 characters at most, and comes twice: a page stays under 4 MiB.
@@ -47,7 +49,8 @@ pub async fn export(
         answer.beneficiary = Some((&record).into());
         told.push(name.to_string());
     }
-    let items = items(tx, ring, &person, after.unwrap_or_default(), page.limit()).await?;
+    let subject = Subject::of(tx, person).await?;
+    let items = items(tx, ring, &subject, after.unwrap_or_default(), page.limit()).await?;
     let (items, next_page_token) = page.cut(items, |item| item.place.to_string());
     for item in items {
         told.extend(item.what.name());
@@ -62,11 +65,16 @@ pub async fn export(
 }
 
 /// The kinds of what is exported, in their order.
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 11] = [
     Kind::Entitlement,
+    Kind::RenewalAlert,
     Kind::Step,
     Kind::Note,
     Kind::Referral,
+    Kind::LegalHold,
+    Kind::RetentionNotice,
+    Kind::Merge,
+    Kind::MergedBeneficiary,
     Kind::Request,
     Kind::Access,
 ];
@@ -75,11 +83,34 @@ const KINDS: [Kind; 6] = [
 enum Kind {
     #[default]
     Entitlement,
+    RenewalAlert,
     Step,
     Note,
     Referral,
+    LegalHold,
+    RetentionNotice,
+    Merge,
+    MergedBeneficiary,
     Request,
     Access,
+}
+
+/// Whose data are exported.
+struct Subject {
+    /// The person's record.
+    name: BeneficiaryName,
+    /// It, and those that were merged into it: what met one of them met the person.
+    records: Vec<Uuid>,
+}
+
+impl Subject {
+    async fn of(tx: &mut Tx, name: BeneficiaryName) -> Result<Self, Error> {
+        let own = name.beneficiary.uuid();
+        let aside = erasure::store::aside(tx, name.operator, &[own]).await?;
+        let aside = aside.into_iter().map(|aside| aside.person.id.uuid());
+        let records = [own].into_iter().chain(aside).collect();
+        Ok(Self { name, records })
+    }
 }
 
 /// Where an export stands: after a record of a kind.
@@ -98,9 +129,14 @@ struct Item {
 
 enum What {
     Entitlement(Entitlement),
+    RenewalAlert(RenewalAlert),
     Step(Step),
     Note(Note),
     Referral(Referral),
+    LegalHold(LegalHold),
+    RetentionNotice(RetentionNotice),
+    Merge(BeneficiaryMerge),
+    MergedBeneficiary(MergedBeneficiary),
     Request(WireRequest),
     Access(Access),
 }
@@ -109,7 +145,7 @@ enum What {
 async fn items(
     tx: &mut Tx,
     ring: &KeyRing,
-    person: &BeneficiaryName,
+    subject: &Subject,
     from: Place,
     limit: i64,
 ) -> Result<Vec<Item>, Error> {
@@ -121,7 +157,7 @@ async fn items(
         if have >= limit {
             break;
         }
-        items.extend(of_kind(tx, ring, person, *kind, after, limit - have).await?);
+        items.extend(of_kind(tx, ring, subject, *kind, after, limit - have).await?);
         after = None;
     }
     Ok(items)
@@ -131,11 +167,12 @@ async fn items(
 async fn of_kind(
     tx: &mut Tx,
     ring: &KeyRing,
-    person: &BeneficiaryName,
+    subject: &Subject,
     kind: Kind,
     after: Option<u128>,
     limit: i64,
 ) -> Result<Vec<Item>, Error> {
+    let (person, operator) = (&subject.name, subject.name.operator);
     let id = after.map(Uuid::from_u128);
     let item = |after: u128, what| Item {
         place: Place {
@@ -149,6 +186,11 @@ async fn of_kind(
             .await?
             .iter()
             .map(|one| item(one.id.uuid().as_u128(), What::Entitlement(one.into())))
+            .collect(),
+        Kind::RenewalAlert => renewal::store::of_person(tx, person, id, limit)
+            .await?
+            .iter()
+            .map(|one| item(one.id.uuid().as_u128(), What::RenewalAlert(one.into())))
             .collect(),
         Kind::Step => step::store::of_person(tx, person, id, limit)
             .await?
@@ -176,12 +218,56 @@ async fn of_kind(
                 item(id, What::Referral(one.into()))
             })
             .collect(),
+        Kind::LegalHold => legal_hold::store::of_person(tx, person, id, limit)
+            .await?
+            .iter()
+            .map(|one| {
+                let id = one.name.legal_hold.uuid().as_u128();
+                item(id, What::LegalHold(one.into()))
+            })
+            .collect(),
+        Kind::RetentionNotice => retention::store::of_person(tx, person, id, limit)
+            .await?
+            .iter()
+            .map(|one| {
+                let id = one.name.retention_notice.uuid().as_u128();
+                item(id, What::RetentionNotice(one.into()))
+            })
+            .collect(),
+        Kind::Merge => merge::store::of_persons(tx, operator, &subject.records, id, limit)
+            .await?
+            .iter()
+            .map(|one| {
+                let id = one.name.beneficiary_merge.uuid().as_u128();
+                item(id, What::Merge(one.into()))
+            })
+            .collect(),
+        Kind::MergedBeneficiary => {
+            let records = &subject.records;
+            let aside = beneficiary::store::put_aside(tx, operator, records, id, limit).await?;
+            let ids: Vec<_> = aside.iter().map(|record| record.id).collect();
+            let identities = identity::store::held(tx, operator, &ids).await?;
+            let mut items = Vec::with_capacity(aside.len());
+            for record in &aside {
+                let identity = match identities.get(&record.id) {
+                    Some(sealed) => Some((&sealed.open(ring)?).into()),
+                    None => None,
+                };
+                let merged = MergedBeneficiary {
+                    beneficiary: Some(record.into()),
+                    identity,
+                };
+                let id = record.id.uuid().as_u128();
+                items.push(item(id, What::MergedBeneficiary(merged)));
+            }
+            items
+        }
         Kind::Request => {
             let filter = store::Filter {
-                person: Some(person.beneficiary),
+                persons: Some(&subject.records),
                 ..store::Filter::default()
             };
-            store::list(tx, person.operator, filter, id, limit)
+            store::list(tx, operator, filter, id, limit)
                 .await?
                 .iter()
                 .map(|one| {
@@ -192,8 +278,7 @@ async fn of_kind(
         }
         Kind::Access => {
             let before = after.and_then(|position| i64::try_from(position).ok());
-            let (operator, person) = (person.operator, person.beneficiary);
-            journal::store::last_about(tx, operator, person, before, limit)
+            journal::store::last_about(tx, operator, &subject.records, before, limit)
                 .await?
                 .iter()
                 .map(|one| {
@@ -213,16 +298,27 @@ impl What {
             Self::Step(one) => Some(one.name.clone()),
             Self::Note(one) => Some(one.name.clone()),
             Self::Referral(one) => Some(one.name.clone()),
-            Self::Request(_) | Self::Access(_) => None,
+            Self::MergedBeneficiary(one) => one.beneficiary.as_ref().map(|one| one.name.clone()),
+            Self::RenewalAlert(_)
+            | Self::LegalHold(_)
+            | Self::RetentionNotice(_)
+            | Self::Merge(_)
+            | Self::Request(_)
+            | Self::Access(_) => None,
         }
     }
 
     fn into(self, answer: &mut ExportPersonalDataResponse) {
         match self {
             Self::Entitlement(one) => answer.entitlements.push(one),
+            Self::RenewalAlert(one) => answer.renewal_alerts.push(one),
             Self::Step(one) => answer.steps.push(one),
             Self::Note(one) => answer.notes.push(one),
             Self::Referral(one) => answer.referrals.push(one),
+            Self::LegalHold(one) => answer.legal_holds.push(one),
+            Self::RetentionNotice(one) => answer.retention_notices.push(one),
+            Self::Merge(one) => answer.merges.push(one),
+            Self::MergedBeneficiary(one) => answer.merged_beneficiaries.push(one),
             Self::Request(one) => answer.subject_requests.push(one),
             Self::Access(one) => answer.accesses.push(one),
         }
@@ -233,9 +329,14 @@ impl Kind {
     const fn code(self) -> &'static str {
         match self {
             Self::Entitlement => "entitlement",
+            Self::RenewalAlert => "alert",
             Self::Step => "step",
             Self::Note => "note",
             Self::Referral => "referral",
+            Self::LegalHold => "hold",
+            Self::RetentionNotice => "notice",
+            Self::Merge => "merge",
+            Self::MergedBeneficiary => "merged",
             Self::Request => "request",
             Self::Access => "access",
         }

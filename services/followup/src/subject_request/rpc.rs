@@ -240,7 +240,7 @@ impl SubjectRequests {
         let mut tx = self.db.disclose(&scope).await?;
         let today = paris_date(tx.now());
         let filter = Filter {
-            person: None,
+            persons: None,
             open: request.open_only,
             due_before: request.overdue_only.then_some(today),
         };

@@ -98,9 +98,9 @@ pub async fn lock(tx: &mut Tx, name: &SubjectRequestName) -> Result<Option<Subje
 
 /// Which requests are asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Filter {
-    /// Only those on this person.
-    pub person: Option<BeneficiaryId>,
+pub struct Filter<'a> {
+    /// Only those on a person with these records.
+    pub persons: Option<&'a [Uuid]>,
     /// Only open ones.
     pub open: bool,
     /// Only open ones due before this day.
@@ -111,19 +111,19 @@ pub struct Filter {
 pub async fn list(
     tx: &mut Tx,
     operator: OperatorId,
-    filter: Filter,
+    filter: Filter<'_>,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<SubjectRequest>, Error> {
     let rows = sqlx::query_as!(
         Row,
         "SELECT * FROM subject_request
-         WHERE operator_id = $1 AND subject_request_id > $2 AND ($3::uuid IS NULL OR beneficiary_id = $3)
+         WHERE operator_id = $1 AND subject_request_id > $2 AND ($3::uuid[] IS NULL OR beneficiary_id = ANY($3))
            AND (NOT $4 OR state = 'OPEN') AND ($5::date IS NULL OR (state = 'OPEN' AND due_date < $5))
          ORDER BY subject_request_id LIMIT $6",
         operator.uuid(),
         after.unwrap_or_default(),
-        filter.person.map(|person| person.uuid()),
+        filter.persons,
         filter.open,
         filter.due_before,
         limit

@@ -24,7 +24,7 @@ use crate::{erasure, races::sessions_wait, rollup::differences, support::*};
 
 use RecordOutcome::{Rejected, Stale, Stored, Superseded, Unchanged};
 
-fn merging(of: &ConventionName, survivor: &str, duplicate: &str) -> MergeBeneficiariesRequest {
+pub fn merging(of: &ConventionName, survivor: &str, duplicate: &str) -> MergeBeneficiariesRequest {
     MergeBeneficiariesRequest {
         parent: of.parent().to_string(),
         survivor: survivor.to_owned(),
@@ -36,7 +36,7 @@ fn merging(of: &ConventionName, survivor: &str, duplicate: &str) -> MergeBenefic
     }
 }
 
-async fn merge(
+pub async fn merge(
     suite: &Suite,
     request: MergeBeneficiariesRequest,
 ) -> Result<BeneficiaryMerge, Status> {

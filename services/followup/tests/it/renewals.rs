@@ -46,7 +46,7 @@ const MAX_PASSES: u32 = 5;
 
 /// Lets the watch pass. Gives how many changes of alerts there were so far: the service's own pass, which comes when it
 /// comes, may have made them; one that meets it on the same alerts gives way, and is made again.
-async fn watch(suite: &Suite) -> usize {
+pub async fn watch(suite: &Suite) -> usize {
     for _ in 0..MAX_PASSES {
         if sweep::run(&suite.db, &suite.ids, "followup").await.is_ok() {
             return alerts(suite).await.len();

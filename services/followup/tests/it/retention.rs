@@ -77,7 +77,7 @@ async fn set_policy(
     Ok(client.set_retention_policy(request).await?.into_inner())
 }
 
-fn holding(suite: &Suite, beneficiary: &str, reason: &str) -> CreateLegalHoldRequest {
+pub fn holding(suite: &Suite, beneficiary: &str, reason: &str) -> CreateLegalHoldRequest {
     CreateLegalHoldRequest {
         parent: suite.convention.parent().to_string(),
         beneficiary: beneficiary.to_owned(),
@@ -86,7 +86,7 @@ fn holding(suite: &Suite, beneficiary: &str, reason: &str) -> CreateLegalHoldReq
     }
 }
 
-async fn hold(suite: &Suite, request: CreateLegalHoldRequest) -> Result<LegalHold, Status> {
+pub async fn hold(suite: &Suite, request: CreateLegalHoldRequest) -> Result<LegalHold, Status> {
     let mut client = LegalHoldServiceClient::new(manager(suite));
     Ok(client.create_legal_hold(request).await?.into_inner())
 }
@@ -105,7 +105,7 @@ fn lifting(hold: &LegalHold) -> LiftLegalHoldRequest {
     }
 }
 
-async fn watch(suite: &Suite) -> Swept {
+pub async fn watch(suite: &Suite) -> Swept {
     let ring = suite.vault.ring();
     sweep::run(&suite.db, &ring, &suite.ids, "followup")
         .await
@@ -255,6 +255,17 @@ async fn who_is_held_is_erased_by_nobody() {
     assert_eq!(
         refusal(&status),
         (Code::Aborted, "ETAG_MISMATCH".to_owned())
+    );
+    let nir = LiftLegalHoldRequest {
+        reason: "Voir 1 85 02 62 263 001 42.".to_owned(),
+        ..lifting(&put)
+    };
+    let status = lift(&suite, nir).await.unwrap_err();
+    let details = nonrecours_rpc::details::Details::of(&status);
+    let violation = &details.violations[0];
+    assert_eq!(
+        (violation.field.as_str(), violation.reason.as_str()),
+        ("reason", "NIR_FORBIDDEN")
     );
     let request = lifting(&put);
     let lifted = lift(&suite, request.clone()).await.unwrap();

@@ -61,7 +61,7 @@ fn asks(suite: &Suite, person: &str, right: SubjectRight) -> CreateSubjectReques
     }
 }
 
-async fn received(suite: &Suite, person: &str, right: SubjectRight) -> SubjectRequest {
+pub async fn received(suite: &Suite, person: &str, right: SubjectRight) -> SubjectRequest {
     let request = asks(suite, person, right);
     let mut agent = SubjectRequestServiceClient::new(suite.agent());
     let done = agent.create_subject_request(request).await;
@@ -120,7 +120,7 @@ async fn extend(
     Ok(done.into_inner())
 }
 
-async fn export(
+pub async fn export(
     suite: &Suite,
     request: &SubjectRequest,
 ) -> Result<ExportPersonalDataResponse, Status> {
@@ -167,6 +167,11 @@ async fn a_request_is_due_within_a_month_extended_once_and_decided_once() {
     let again = agent.create_subject_request(request.clone()).await.unwrap();
     assert_eq!(again.into_inner(), entered);
 
+    let nir = extend(&suite, &entered, "Voir 1 85 02 62 263 001 42.").await;
+    assert_eq!(
+        fields(&nir.unwrap_err()),
+        [("reason".to_owned(), "NIR_FORBIDDEN".to_owned())]
+    );
     // The month has not passed: two more, told why.
     let extended = extend(&suite, &entered, "Dossier ancien, pièces aux archives.")
         .await
