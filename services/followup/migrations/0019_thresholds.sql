@@ -1,7 +1,7 @@
 -- A year is released under the thresholds its first quarter was released under, for ever: two tables of the same quarters under
 -- two thresholds withhold other figures beside the small ones, and together give them back. What was released so far was under
 -- those that were constants (ADR 0036).
--- rolling: an older program names neither column; what it releases is under the thresholds it has.
+-- rolling: indicator_release_quarter_thresholds: the version before names neither column, and the defaults fulfil it.
 
 ALTER TABLE indicator_release_quarter
     ADD COLUMN internal_threshold integer NOT NULL DEFAULT 5,

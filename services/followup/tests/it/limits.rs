@@ -27,7 +27,7 @@ use nonrecours_contracts::{
         subject_request_service_client::SubjectRequestServiceClient,
     },
 };
-use nonrecours_followup::{SERVICE, renewal::sweep, subject_request::limit};
+use nonrecours_followup::subject_request::limit;
 use nonrecours_kernel::ConventionName;
 use nonrecours_rpc::{auth::journalled_table, client::PeerChannel, details::Details};
 use nonrecours_testkit::request_id;
@@ -42,7 +42,7 @@ use tonic::{
     codegen::http::uri::PathAndQuery,
 };
 
-use crate::support::*;
+use crate::{renewals, support::*};
 
 /// Bytes in, bytes out: an answer is searched as it is on the wire.
 #[derive(Default)]
@@ -193,7 +193,7 @@ impl Scene {
             .await
             .unwrap()
             .into_inner();
-        sweep::run(&suite.db, &suite.ids, SERVICE).await.unwrap();
+        renewals::watch(&suite).await;
         let alert: String =
             sqlx::query_scalar("SELECT resource FROM outbox WHERE kind = 'renewal_alert.raised'")
                 .fetch_one(&suite.owner)

@@ -8,6 +8,7 @@
 
 mod access;
 mod doctor;
+mod entitlements;
 mod erasure;
 mod faults;
 mod follow;
@@ -15,6 +16,7 @@ mod identity;
 mod indicators;
 mod isolation;
 mod journal;
+mod limited;
 mod limits;
 mod local_aids;
 mod merges;

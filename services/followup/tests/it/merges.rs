@@ -44,7 +44,7 @@ pub async fn merge(
     Ok(client.merge_beneficiaries(request).await?.into_inner())
 }
 
-fn undoing(merge: &BeneficiaryMerge) -> UndoMergeRequest {
+pub fn undoing(merge: &BeneficiaryMerge) -> UndoMergeRequest {
     UndoMergeRequest {
         name: merge.name.clone(),
         etag: merge.etag.clone(),
@@ -52,7 +52,7 @@ fn undoing(merge: &BeneficiaryMerge) -> UndoMergeRequest {
     }
 }
 
-async fn undo(suite: &Suite, request: UndoMergeRequest) -> Result<BeneficiaryMerge, Status> {
+pub async fn undo(suite: &Suite, request: UndoMergeRequest) -> Result<BeneficiaryMerge, Status> {
     let mut client = BeneficiaryMergeServiceClient::new(suite.agent());
     Ok(client.undo_merge(request).await?.into_inner())
 }
@@ -228,7 +228,7 @@ fn merging_and_undoing_changes_nothing() {
 }
 
 /// Two records of one person, each with a right, a step and a note; the second referred to a partner.
-async fn two() -> (Suite, String, String) {
+pub async fn two() -> (Suite, String, String) {
     let suite = Suite::start().await;
     let names = stored(
         &suite,

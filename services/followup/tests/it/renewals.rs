@@ -1,10 +1,13 @@
 //! The watch over renewals: what is listed, what is alerted, and what counts as avoided.
 
-use nonrecours_contracts::followup::{
-    AmountKind, ClosingReason, EntitlementState, GetRenewalAlertRequest, JourneyState,
-    ListRenewalsRequest, ListRenewalsResponse, QueryIndicatorsRequest, Record, Renewal,
-    RenewalAlert, RenewalAlertState, count, indicator_service_client::IndicatorServiceClient,
-    renewal_service_client::RenewalServiceClient,
+use nonrecours_contracts::{
+    feed::{Change, PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient},
+    followup::{
+        AmountKind, ClosingReason, EntitlementState, GetRenewalAlertRequest, JourneyState,
+        ListRenewalsRequest, ListRenewalsResponse, QueryIndicatorsRequest, Record, Renewal,
+        RenewalAlert, RenewalAlertState, count, indicator_service_client::IndicatorServiceClient,
+        renewal_service_client::RenewalServiceClient,
+    },
 };
 use nonrecours_followup::renewal::sweep;
 use time::macros::datetime;
@@ -377,4 +380,61 @@ async fn a_step_that_renews_settles_the_alert_of_its_date_and_of_no_other() {
     suite.push(vec![renewing("P4", date(2027, 1, 1))]).await;
     assert_eq!(last_alert(&suite).await.state(), RenewalAlertState::Resumed);
     assert_eq!(avoided(&suite).await, 1);
+}
+
+/// Changes that the operator's software reads after a cursor until one of a kind comes, those of alerts; and the cursor.
+async fn pulled(suite: &Suite, mut cursor: String, last: &str) -> (Vec<Change>, String) {
+    let mut feed = ChangeFeedServiceClient::new(suite.agent());
+    let mut changes: Vec<Change> = Vec::new();
+    // A pull waits for what is to come: the calls end with the suite's own limit at the latest.
+    while !changes.iter().any(|change| change.kind == last) {
+        let wait = Some(prost_types::Duration {
+            seconds: 5,
+            nanos: 0,
+        });
+        let request = PullChangesRequest {
+            cursor,
+            wait,
+            ..PullChangesRequest::default()
+        };
+        let page = feed.pull_changes(request).await.unwrap().into_inner();
+        cursor = page.next_cursor;
+        changes.extend(page.changes);
+    }
+    changes.retain(|change| change.name.contains("/renewalAlerts/"));
+    (changes, cursor)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alerts_reach_the_operators_software_by_the_feed() {
+    let suite = Suite::start().await;
+    suite
+        .push(vec![person("B"), opened("E", "B", (2025, 11, 1))])
+        .await;
+    watch(&suite).await;
+    let (raised, cursor) = pulled(&suite, String::new(), "renewal_alert.raised").await;
+    assert_eq!(raised.len(), 1);
+    let shown =
+        |change: &Change| -> RenewalAlert { change.snapshot.as_ref().unwrap().to_msg().unwrap() };
+    let alert = shown(&raised[0]);
+    assert_eq!((alert.state(), alert.revision), (RenewalAlertState::Due, 1));
+    assert_eq!(alert, last_alert(&suite).await);
+    assert_eq!(raised[0].label_fr, "alerte : renouvellement à préparer");
+
+    // From where it had read on, what came since and nothing twice.
+    suite.clock.set(datetime!(2025-11-02 00:00 +1));
+    watch(&suite).await;
+    let (passed, _) = pulled(&suite, cursor, "renewal_alert.interrupted").await;
+    let kinds: Vec<&str> = passed.iter().map(|change| change.kind.as_str()).collect();
+    assert_eq!(kinds, ["renewal_alert.interrupted"]);
+    assert_eq!(shown(&passed[0]).state(), RenewalAlertState::Interrupted);
+
+    // Another operator's software reads of none of it.
+    let other = suite.agent_of(operator(2));
+    let page = ChangeFeedServiceClient::new(other)
+        .pull_changes(PullChangesRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(page.changes.is_empty(), "{:?}", page.changes);
 }
