@@ -11,8 +11,9 @@ use futures_util::{
     stream::{BoxStream, StreamExt as _},
 };
 use sqlx::{
-    Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr,
-    postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+    Describe, Either, Error, Execute, Executor, FromRow, PgConnection, Postgres, SqlStr,
+    postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+    query::{Map, QueryScalar},
 };
 use tracing::{Dispatch, dispatcher::with_default, instrument::WithSubscriber as _};
 
@@ -64,6 +65,45 @@ impl<'c> Executor<'c> for Conn<'c> {
         'c: 'e,
     {
         self.0.describe(sql)
+    }
+}
+
+/// Reading every row of a statement outside the spans of its caller: that each row is made a value of a type is a second
+/// stream around that of [`Conn`], which sqlx 0.9 enters and leaves the current span for as well.
+pub trait All {
+    /// What each row becomes.
+    type Value;
+
+    /// All of them, in their order: a statement says itself how many there can be.
+    fn all(
+        self,
+        connection: Conn<'_>,
+    ) -> impl Future<Output = Result<Vec<Self::Value>, Error>> + Send;
+}
+
+impl<F, O> All for Map<'_, Postgres, F, PgArguments>
+where
+    F: FnMut(PgRow) -> Result<O, Error> + Send,
+    O: Send + Unpin,
+{
+    type Value = O;
+
+    async fn all(self, connection: Conn<'_>) -> Result<Vec<O>, Error> {
+        let rows = self.fetch_all(connection);
+        rows.with_subscriber(Dispatch::none()).await
+    }
+}
+
+impl<O> All for QueryScalar<'_, Postgres, O, PgArguments>
+where
+    (O,): for<'r> FromRow<'r, PgRow>,
+    O: Send + Unpin,
+{
+    type Value = O;
+
+    async fn all(self, connection: Conn<'_>) -> Result<Vec<O>, Error> {
+        let rows = self.fetch_all(connection);
+        rows.with_subscriber(Dispatch::none()).await
     }
 }
 

@@ -17,7 +17,7 @@ mod replay;
 mod security;
 mod tx;
 
-pub use conn::Conn;
+pub use conn::{All, Conn};
 pub use cursor::Cursor;
 pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
 pub use error::Error;

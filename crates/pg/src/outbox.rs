@@ -8,7 +8,7 @@ use prost::{Message, Name};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{cursor::Cursor, error::Error, tx::Tx};
+use crate::{conn::All as _, cursor::Cursor, error::Error, tx::Tx};
 
 /// Trace context of a change made outside any trace: the W3C format has no empty value.
 const NO_TRACE: &str = "";
@@ -172,7 +172,7 @@ impl Tx {
             cursor.position,
             limit
         )
-        .fetch_all(self.conn())
+        .all(self.conn())
         .await?;
         rows.into_iter().map(Recorded::try_from).collect()
     }
@@ -199,7 +199,7 @@ impl Tx {
             after,
             limit
         )
-        .fetch_all(self.conn())
+        .all(self.conn())
         .await?;
         rows.into_iter().map(Recorded::try_from).collect()
     }
@@ -229,7 +229,7 @@ impl Tx {
             &names as &[&str],
             each
         )
-        .fetch_all(self.conn())
+        .all(self.conn())
         .await?;
         Ok(events)
     }

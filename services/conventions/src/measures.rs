@@ -2,7 +2,7 @@
 
 use nonrecours_host::{Gauge, Host};
 use nonrecours_kernel::Scope;
-use nonrecours_pg::{Db, Error};
+use nonrecours_pg::{All as _, Db, Error};
 
 use crate::SERVICE;
 
@@ -22,7 +22,7 @@ async fn conventions(db: Db) -> Result<Vec<(String, i64)>, Error> {
     let mut tx = db.read(&Scope::of_service(SERVICE)).await?;
     let counts =
         sqlx::query!(r#"SELECT state, count(*) AS "count!" FROM convention GROUP BY state"#)
-            .fetch_all(tx.conn())
+            .all(tx.conn())
             .await?;
     Ok(counts
         .into_iter()

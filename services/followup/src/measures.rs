@@ -2,7 +2,7 @@
 
 use nonrecours_host::{Gauge, Host};
 use nonrecours_kernel::Scope;
-use nonrecours_pg::{Db, Error};
+use nonrecours_pg::{All as _, Db, Error};
 
 use crate::SERVICE;
 
@@ -24,7 +24,7 @@ async fn alerts(db: Db) -> Result<Vec<(String, i64)>, Error> {
         r#"SELECT state, count(*) AS "count!" FROM renewal_alert
            WHERE state IN ('DUE', 'INTERRUPTED') GROUP BY state"#
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(counts
         .into_iter()

@@ -2,7 +2,7 @@
 
 use nonrecours_host::{Gauge, Host};
 use nonrecours_kernel::Scope;
-use nonrecours_pg::{Db, Error};
+use nonrecours_pg::{All as _, Db, Error};
 
 use crate::SERVICE;
 
@@ -29,7 +29,7 @@ async fn instalments(db: Db) -> Result<Vec<(String, i64)>, Error> {
     let mut tx = db.read(&Scope::of_service(SERVICE)).await?;
     let counts =
         sqlx::query!(r#"SELECT state, count(*) AS "count!" FROM instalment GROUP BY state"#)
-            .fetch_all(tx.conn())
+            .all(tx.conn())
             .await?;
     Ok(counts
         .into_iter()
@@ -45,7 +45,7 @@ async fn waiting(db: Db) -> Result<Vec<(String, i64)>, Error> {
         r#"SELECT state, min(update_time) AS "since!" FROM instalment
            WHERE state IN ('CALLED', 'CERTIFIED', 'ORDERED') GROUP BY state"#
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(oldest
         .into_iter()

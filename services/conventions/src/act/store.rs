@@ -1,7 +1,7 @@
 //! Acts in the database.
 
 use nonrecours_kernel::{ActName, AmendmentName, ConventionName, Id, Text};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -134,7 +134,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -164,7 +164,7 @@ pub async fn of_conventions(
         &operators,
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut acts: Vec<ByParty<Option<Act>>> = vec![ByParty::default(); conventions.len()];
     for row in rows {
@@ -202,7 +202,7 @@ pub async fn of_amendment(
         name.convention.uuid(),
         name.amendment.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut acts = ByParty::default();
     for row in rows {

@@ -1,7 +1,7 @@
 //! Activity reports in the database.
 
 use nonrecours_kernel::{ActivityReportName, ConventionName, Id, Money, Text};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
@@ -135,7 +135,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

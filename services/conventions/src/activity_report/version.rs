@@ -2,7 +2,7 @@
 
 use nonrecours_contracts::conventions as wire;
 use nonrecours_kernel::ActivityReportName;
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::convert::to_timestamp;
 use prost::Message as _;
 use time::OffsetDateTime;
@@ -120,7 +120,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

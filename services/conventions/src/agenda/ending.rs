@@ -1,7 +1,7 @@
 //! What the agenda goes by of notices, hearings and deviation cases, in the database.
 
 use nonrecours_kernel::{BudgetName, FormalNoticeName, HearingName, Id, OperatorId, paris_date};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 
 use super::{
     facts::{CaseFacts, HearingFacts, NoticeFacts},
@@ -24,7 +24,7 @@ pub async fn notices(tx: &mut Tx, whose: &Whose) -> Result<Vec<NoticeFacts>, Err
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()
@@ -57,7 +57,7 @@ pub async fn hearings(tx: &mut Tx, whose: &Whose) -> Result<Vec<HearingFacts>, E
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()
@@ -86,7 +86,7 @@ pub async fn cases(tx: &mut Tx, whose: &Whose) -> Result<Vec<CaseFacts>, Error> 
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()

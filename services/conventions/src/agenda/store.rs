@@ -4,7 +4,7 @@ use nonrecours_kernel::{
     ActName, CommitmentName, ConventionName, Id, OperatorId, OperatorName, ProgrammeId,
     ProgrammeName, paris_date,
 };
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 
 use super::{
@@ -76,7 +76,7 @@ async fn conventions(tx: &mut Tx, whose: &Whose) -> Result<Vec<ConventionFacts>,
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()
@@ -124,7 +124,7 @@ async fn acts(tx: &mut Tx, whose: &Whose) -> Result<Vec<ActFacts>, Error> {
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()
@@ -157,7 +157,7 @@ async fn commitments(tx: &mut Tx, whose: &Whose) -> Result<Vec<CommitmentFacts>,
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()
@@ -195,7 +195,7 @@ async fn associations(tx: &mut Tx, whose: &Whose) -> Result<Vec<AssociationFacts
         whose.operator.map(OperatorId::uuid),
         MAX_FACTS + 1
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(bounded(rows)?
         .into_iter()

@@ -1,7 +1,7 @@
 //! Budgets in the database: a row each, and one for each deviation case.
 
 use nonrecours_kernel::{BudgetName, ConventionName, Id};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
@@ -48,7 +48,7 @@ pub async fn find(tx: &mut Tx, name: &BudgetName) -> Result<Option<Budget>, Erro
         name.convention.uuid(),
         MAX_CASES
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(Some(Budget {
         name: *name,
@@ -81,7 +81,7 @@ pub async fn open_cases(
         &operators,
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -1,7 +1,7 @@
 //! Commitments in the database.
 
 use nonrecours_kernel::{CommitmentName, ConventionName, Id, IdSource, OperatorId, ProgrammeId};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -119,7 +119,7 @@ pub async fn lock_all(tx: &mut Tx, convention: &ConventionName) -> Result<Vec<Co
         convention.operator.uuid(),
         convention.convention.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -155,7 +155,7 @@ pub async fn list(
         filter.programme.map(|programme| programme.uuid()),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -179,7 +179,7 @@ pub async fn overdue(
         today,
         MAX_OVERDUE
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     ConventionName, Money, OperatorId, OperatorName, ProgrammeName, Siren, Siret, Text,
 };
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
 use time::Date;
@@ -149,7 +149,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -333,7 +333,7 @@ pub async fn circumstances(
         &operators,
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     if rows.len() != acts.len() {
         return Err(Error::from(damaged("a convention without its operator")));

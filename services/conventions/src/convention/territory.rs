@@ -1,7 +1,7 @@
 //! Whether the operator of a convention lies within its programme's territory: unusual otherwise, accepted all the same.
 
 use nonrecours_kernel::{ConventionName, Id, Text, Warning};
-use nonrecours_pg::Tx;
+use nonrecours_pg::{All as _, Tx};
 use time::Date;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub async fn outside(
         &ids,
         today
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -1,7 +1,7 @@
 //! Documents in the database.
 
 use nonrecours_kernel::{ConventionName, Digest, DocumentName, Id};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -104,7 +104,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -1,7 +1,7 @@
 //! Framework conventions in the database.
 
 use nonrecours_kernel::{FrameworkConventionName, Id, ProgrammeName};
-use nonrecours_pg::Tx;
+use nonrecours_pg::{All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -60,7 +60,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(FrameworkConvention::from).collect())
 }

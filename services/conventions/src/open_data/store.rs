@@ -1,7 +1,7 @@
 //! Grants and their publications in the database.
 
 use nonrecours_kernel::{BudgetYear, GrantPublicationName, Id, ProgrammeName, paris_date};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -38,7 +38,7 @@ pub async fn grants(
         year.get(),
         i64::try_from(MAX_ROWS + 1).unwrap_or(i64::MAX)
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     if rows.len() > MAX_ROWS {
         return Err(Error::from(Failure::bug(
@@ -114,7 +114,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

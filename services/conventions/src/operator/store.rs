@@ -1,7 +1,7 @@
 //! Operators in the database.
 
 use nonrecours_kernel::{Id, InseeCode, OperatorId, OperatorName, Rna, Text};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -124,7 +124,7 @@ pub async fn grants(
            ORDER BY operator_id, budget_year"#,
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -155,7 +155,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -187,7 +187,7 @@ pub async fn outside_territory(
         &codes as &[&str],
         day
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .iter()

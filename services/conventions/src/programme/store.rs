@@ -1,7 +1,7 @@
 //! Programmes and envelopes in the database.
 
 use nonrecours_kernel::{BudgetYear, Id, Money, ProgrammeName, Text};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
 use sqlx::postgres::PgQueryResult;
@@ -86,7 +86,7 @@ pub async fn lock(tx: &mut Tx, name: &ProgrammeName) -> Result<Programme, Error>
         "SELECT budget_year FROM envelope WHERE programme_id = $1 ORDER BY budget_year FOR UPDATE",
         name.programme.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut programmes = whole(tx, vec![row]).await?;
     programmes.pop().ok_or_else(|| damaged(name).into())
@@ -99,7 +99,7 @@ pub async fn list(tx: &mut Tx, after: Option<Uuid>, limit: i64) -> Result<Vec<Pr
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     whole(tx, rows).await
 }
@@ -282,7 +282,7 @@ async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Programme>, Error> {
         "SELECT * FROM envelope WHERE programme_id = ANY($1) ORDER BY programme_id, budget_year",
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let votes = sqlx::query_as!(
         VoteRow,
@@ -290,14 +290,14 @@ async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Programme>, Error> {
          WHERE programme_id = ANY($1) ORDER BY programme_id, budget_year, vote_number",
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let stays = sqlx::query_as!(
         StayRow,
         "SELECT * FROM territory_commune WHERE programme_id = ANY($1)",
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut programmes = Vec::with_capacity(rows.len());
     for row in rows {

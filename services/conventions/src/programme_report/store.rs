@@ -1,7 +1,7 @@
 //! The sums of a programme in the database.
 
 use nonrecours_kernel::{BudgetYear, Id, OperatorName, ProgrammeName};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::Date;
 
@@ -43,7 +43,7 @@ pub async fn roll_up(
         year.get(),
         i64::try_from(MAX_OPERATORS + 1).unwrap_or(i64::MAX)
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     if rows.len() > MAX_OPERATORS {
         return Err(Error::from(Failure::bug(
@@ -103,7 +103,7 @@ pub async fn overdue(
         year.get(),
         today
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -1,7 +1,7 @@
 //! Fundings by the State in the database.
 
 use nonrecours_kernel::{Id, ProgrammeName, StateFundingName, Text};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
@@ -92,7 +92,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     ActName, AmendmentId, AmendmentName, ConventionName, ConventionVersionName, Id,
 };
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
@@ -170,7 +170,7 @@ pub async fn from(
         number,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, ConventionId, ConventionName, InseeCode, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -72,7 +72,7 @@ pub async fn find(
         operator.uuid(),
         references as &[&str]
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -144,7 +144,7 @@ pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> R
         &changed.references as &[&str],
         &changed.revisions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     only_all(held.len() as u64, changed.ids.len())
 }
@@ -205,7 +205,7 @@ pub async fn put_aside(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }

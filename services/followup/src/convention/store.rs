@@ -1,7 +1,7 @@
 //! SQL of conventions.
 
 use nonrecours_kernel::{ConventionName, Id, Money, OperatorId};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -55,7 +55,7 @@ pub async fn in_force(tx: &mut Tx, name: &ConventionName) -> Result<Option<bool>
 pub async fn operators(tx: &mut Tx) -> Result<Vec<OperatorId>, Error> {
     let operators =
         sqlx::query_scalar!("SELECT DISTINCT operator_id FROM convention ORDER BY operator_id")
-            .fetch_all(tx.conn())
+            .all(tx.conn())
             .await?;
     Ok(operators.into_iter().map(OperatorId::from_uuid).collect())
 }
@@ -85,7 +85,7 @@ pub async fn signed(tx: &mut Tx, year: i32) -> Result<Vec<(ConventionName, Terms
         year,
         MAX_SIGNED
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(TermsRow::read).collect()
 }

@@ -4,7 +4,7 @@ use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, ConventionId, ConventionName, EntitlementId, EntitlementName,
     Money, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -56,7 +56,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -80,7 +80,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -103,7 +103,7 @@ pub async fn find(
         operator.uuid(),
         references as &[&str]
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -188,7 +188,7 @@ pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> R
         &changed.references as &[&str],
         &changed.revisions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     only_all(held.len() as u64, changed.ids.len())
 }

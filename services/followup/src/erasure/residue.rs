@@ -1,7 +1,7 @@
 //! What stays of erased persons: sums.
 
 use nonrecours_kernel::OperatorId;
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use uuid::Uuid;
 
 /// Keeps what these persons count for, before their records go; `counts_with` is the pseudonym key under which the
@@ -80,7 +80,7 @@ async fn keep_shared(
         persons,
         counts_with
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     if pseudonyms.is_empty() {
         return Ok(());

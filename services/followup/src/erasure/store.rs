@@ -1,7 +1,7 @@
 //! SQL of erasures.
 
 use nonrecours_kernel::{BeneficiaryId, BeneficiaryName, ErasureId, ErasureName, OperatorId};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ pub async fn lock(
         operator.uuid(),
         &persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let persons = rows.into_iter().map(|row| Person {
         id: BeneficiaryId::from_uuid(row.beneficiary_id),
@@ -72,7 +72,7 @@ pub async fn aside(
         operator.uuid(),
         persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let aside = rows.into_iter().map(|row| Aside {
         into: BeneficiaryId::from_uuid(row.into_id),
@@ -97,7 +97,7 @@ pub async fn merges(
         operator.uuid(),
         persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -222,7 +222,7 @@ pub async fn records_of(
         operator.uuid(),
         persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -480,7 +480,7 @@ pub async fn of_persons(
         operator.uuid(),
         persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -502,7 +502,7 @@ pub async fn references(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -555,7 +555,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Erasure::try_from).collect()
 }

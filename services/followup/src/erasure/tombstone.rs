@@ -3,7 +3,7 @@
 
 use hashbrown::HashSet;
 use nonrecours_kernel::{ErasureId, ErasureName, OperatorId};
-use nonrecours_pg::{Error as PgError, Tx};
+use nonrecours_pg::{All as _, Error as PgError, Tx};
 use uuid::Uuid;
 
 use crate::{
@@ -40,7 +40,7 @@ pub async fn among(
         operator.uuid(),
         &asked as &[&[u8]]
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await
     .map_err(PgError::from)?
     .into_iter()
@@ -205,7 +205,7 @@ async fn make_key(tx: &mut Tx, ring: &KeyRing, operator: OperatorId) -> Result<E
 pub async fn keys_in_use(tx: &mut Tx) -> Result<Vec<String>, PgError> {
     Ok(
         sqlx::query_scalar!("SELECT DISTINCT key_id FROM erasure_key")
-            .fetch_all(tx.conn())
+            .all(tx.conn())
             .await?,
     )
 }
@@ -219,7 +219,7 @@ pub async fn rewrap(tx: &mut Tx, ring: &KeyRing, limit: i64) -> Result<usize, Er
         &ring.older() as &[&str],
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await
     .map_err(PgError::from)?;
     let rewrapped = rows.len();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use nonrecours_kernel::{BeneficiaryId, BeneficiaryIdentityName, BeneficiaryName, OperatorId};
-use nonrecours_pg::{Error as PgError, Tx};
+use nonrecours_pg::{All as _, Error as PgError, Tx};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ pub async fn held(
         operator.uuid(),
         &uuids(persons)
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -294,7 +294,7 @@ pub async fn without_pseudonym(
         key_id,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(Sealed::from).collect())
 }

@@ -2,7 +2,7 @@
 //! never moves again. Otherwise somebody who asks every day would see persons come one by one.
 
 use nonrecours_kernel::{Scope, paris_date};
-use nonrecours_pg::{Db, Error};
+use nonrecours_pg::{All as _, Db, Error};
 use time::{Date, Duration};
 
 use super::thresholds::Thresholds;
@@ -30,7 +30,7 @@ pub async fn release_due(
         return Ok(0);
     };
     let known = sqlx::query!("SELECT budget_year, quarter FROM indicator_release_quarter")
-        .fetch_all(tx.conn())
+        .all(tx.conn())
         .await?;
     let is_known = |(year, quarter, _): &(i32, i32, Span)| {
         known

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use nonrecours_kernel::OperatorId;
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use uuid::Uuid;
 
 use super::arrivals::Arrivals;
@@ -69,7 +69,7 @@ impl Keeper {
                     self.operator.uuid(),
                     &changed
                 )
-                .fetch_all(tx.conn())
+                .all(tx.conn())
                 .await?,
             );
         }
@@ -127,7 +127,7 @@ impl Keeper {
             self.operator.uuid(),
             &persons
         )
-        .fetch_all(tx.conn())
+        .all(tx.conn())
         .await?;
         self.hold(tx, &persons).await?;
         self.subjects.extend(persons);

@@ -1,7 +1,7 @@
 //! SQL of the indicators: sums of the roll-ups, never of records.
 
 use nonrecours_kernel::{ConventionName, Money};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 
 use super::domain::{Figures, Indicators, RightFigures, SessionFigures};
@@ -22,7 +22,7 @@ pub async fn count(tx: &mut Tx, convention: &ConventionName) -> Result<Indicator
         convention.operator.uuid(),
         convention.convention.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut total = Figures::default();
     let mut sessions = SessionFigures::default();

@@ -1,7 +1,7 @@
 //! SQL of the tables: sums by row and month of one dimension, released or as they stand.
 
 use nonrecours_kernel::{Money, OperatorId};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::Date;
 
@@ -54,7 +54,7 @@ pub async fn released(tx: &mut Tx, breakdown: Breakdown, year: i32) -> Result<Ve
         first,
         next
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     collect(rows)
 }
@@ -87,7 +87,7 @@ pub async fn current(
         next,
         operator.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     collect(rows)
 }
@@ -108,7 +108,7 @@ pub async fn released_quarters(tx: &mut Tx, year: i32) -> Result<Released, Error
          WHERE budget_year = $1 ORDER BY quarter",
         year
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let in_turn = quarters
         .iter()

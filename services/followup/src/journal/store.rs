@@ -1,7 +1,7 @@
 //! SQL of the journal of accesses.
 
 use nonrecours_kernel::{BeneficiaryId, Digest, OperatorId};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use nonrecours_rpc::telemetry::context::traceparent;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -101,7 +101,7 @@ pub async fn links(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<(Anchor, P
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -126,7 +126,7 @@ pub async fn sealable(tx: &mut Tx, after: Place, limit: i64) -> Result<Vec<Entry
         after.position,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Entry::try_from).collect()
 }
@@ -153,7 +153,7 @@ pub async fn between(
         to.position,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Entry::try_from).collect()
 }
@@ -291,7 +291,7 @@ pub async fn list(
         filter.person.map(|person| person.uuid()),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Entry::try_from).collect()
 }
@@ -325,7 +325,7 @@ pub async fn last_about(
         before.unwrap_or(i64::MAX),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Entry::try_from).collect()
 }

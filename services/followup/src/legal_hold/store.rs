@@ -1,7 +1,7 @@
 //! SQL of legal holds.
 
 use nonrecours_kernel::{BeneficiaryId, BeneficiaryName, LegalHoldId, LegalHoldName, OperatorId};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -97,7 +97,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(LegalHold::try_from).collect()
 }
@@ -118,7 +118,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(LegalHold::try_from).collect()
 }

@@ -1,7 +1,7 @@
 //! SQL of local aids.
 
 use nonrecours_kernel::{LocalAidId, LocalAidName, OperatorId, Text, catalogue::Validity};
-use nonrecours_pg::{Error as PgError, Tx};
+use nonrecours_pg::{All as _, Error as PgError, Tx};
 use nonrecours_rpc::Failure;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -98,7 +98,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(LocalAid::try_from).collect()
 }
@@ -114,7 +114,7 @@ pub async fn rights(tx: &mut Tx, operator: OperatorId, codes: &[&str]) -> Result
         operator.uuid(),
         codes as &[&str]
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let aids: Result<Vec<LocalAid>, PgError> = rows.into_iter().map(LocalAid::try_from).collect();
     Ok(Rights::with(aids?))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 use nonrecours_kernel::OperatorId;
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use uuid::Uuid;
 
 use crate::{
@@ -58,7 +58,7 @@ impl Aliases {
             &references as &[&str],
             MAX_MERGES
         )
-        .fetch_all(tx.conn())
+        .all(tx.conn())
         .await?;
         let aliases = rows.into_iter().map(|row| {
             (

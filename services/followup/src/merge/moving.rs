@@ -2,7 +2,7 @@
 
 use nonrecours_contracts::followup as wire;
 use nonrecours_kernel::{OperatorId, ReferralId, ReferralName};
-use nonrecours_pg::{Change, Entry, Error, Tx};
+use nonrecours_pg::{All as _, Change, Entry, Error, Tx};
 use prost::{Message, Name};
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ impl Moving {
             &self.entitlements,
             person
         )
-        .fetch_all(tx.conn())
+        .all(tx.conn())
         .await?;
         let records = entitlement::store::find(tx, operator, &texts(&references)).await?;
         entries.extend(records.iter().map(|record| {
@@ -99,7 +99,7 @@ impl Moving {
             &self.steps,
             person
         )
-        .fetch_all(tx.conn())
+        .all(tx.conn())
         .await?;
         let records = step::store::find(tx, operator, &texts(&references)).await?;
         entries.extend(
@@ -115,7 +115,7 @@ impl Moving {
             &self.notes,
             person
         )
-        .fetch_all(tx.conn())
+        .all(tx.conn())
         .await?;
         let records = note::store::find(tx, operator, &texts(&references)).await?;
         entries.extend(

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryMergeId, BeneficiaryMergeName, BeneficiaryName, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ pub async fn lock(
         operator.uuid(),
         &persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let persons = rows.into_iter().map(|row| Locked {
         id: BeneficiaryId::from_uuid(row.beneficiary_id),
@@ -86,7 +86,7 @@ pub async fn candidates(
         after_newer,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let pairs = rows.into_iter().map(|row| Pair {
         older: (BeneficiaryId::from_uuid(row.older_id), row.older_reference),
@@ -230,7 +230,7 @@ pub async fn moved(tx: &mut Tx, name: &BeneficiaryMergeName) -> Result<Vec<(Stri
         name.operator.uuid(),
         name.beneficiary_merge.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -291,7 +291,7 @@ pub async fn mark_used(tx: &mut Tx, operator: OperatorId, merges: &[Uuid]) -> Re
         merges,
         MergeState::Merged.code()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     if standing.len() != merges.len() {
         return Err(Error::Conflict(sqlx::Error::RowNotFound));
@@ -367,7 +367,7 @@ pub async fn of_persons(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Merge::try_from).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, ConventionId, ConventionName, NoteId, NoteName, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -73,7 +73,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -95,7 +95,7 @@ pub async fn find(
         operator.uuid(),
         references as &[&str]
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -158,7 +158,7 @@ pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> R
         &changed.references as &[&str],
         &changed.revisions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     only_all(held.len() as u64, changed.ids.len())
 }
@@ -178,7 +178,7 @@ pub async fn texts(
         operator.uuid(),
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await
     .map_err(Error::from)?;
     let mut texts = HashMap::with_capacity(rows.len());

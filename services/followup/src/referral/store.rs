@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, OperatorId, ReceivedReferralName, ReferralId, ReferralName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Referral::try_from).collect()
 }
@@ -116,7 +116,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Referral::try_from).collect()
 }
@@ -171,7 +171,7 @@ pub async fn list_received(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Referral::try_from).collect()
 }

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, EntitlementId, OperatorId, RenewalAlertId, RenewalAlertName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime, macros::date};
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(RenewalAlert::try_from).collect()
 }
@@ -76,7 +76,7 @@ pub async fn list(
         after_id,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let renewals = rows.into_iter().map(|row| Renewal {
         operator,
@@ -115,7 +115,7 @@ pub async fn without_alert(
         until,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let rights = rows.into_iter().map(|row| {
         (
@@ -178,7 +178,7 @@ pub async fn open_of(
         operator.uuid(),
         persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -226,7 +226,7 @@ pub async fn persons_to_settle(
         today,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?)
 }
 

@@ -4,7 +4,7 @@ use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, OperatorId, RetentionNoticeId, RetentionNoticeName,
     RetentionPolicyName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -72,7 +72,7 @@ pub async fn due(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let candidates = rows.into_iter().map(|row| Candidate {
         beneficiary: BeneficiaryId::from_uuid(row.beneficiary_id),
@@ -123,7 +123,7 @@ pub async fn to_erase(
         among.as_deref(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(persons.into_iter().map(BeneficiaryId::from_uuid).collect())
 }
@@ -147,7 +147,7 @@ pub async fn without_notice(
         until,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let persons = rows.into_iter().map(|row| {
         (
@@ -224,7 +224,7 @@ pub async fn withdraw(
         limit,
         now
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(RetentionNotice::try_from).collect()
 }
@@ -261,7 +261,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(RetentionNotice::try_from).collect()
 }

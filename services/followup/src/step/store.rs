@@ -4,7 +4,7 @@ use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, ConventionId, ConventionName, EntitlementId, OperatorId,
     StepId, StepName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ pub async fn list(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -73,7 +73,7 @@ pub async fn of_person(
         after.unwrap_or_default(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -95,7 +95,7 @@ pub async fn find(
         operator.uuid(),
         references as &[&str]
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -170,7 +170,7 @@ pub async fn lock(tx: &mut Tx, operator: OperatorId, changed: &Changed<'_>) -> R
         &changed.references as &[&str],
         &changed.revisions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     only_all(held.len() as u64, changed.ids.len())
 }

@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin};
 
 use hashbrown::{HashMap, HashSet};
 use nonrecours_kernel::{BeneficiaryId, OperatorId};
-use nonrecours_pg::{Error, Recorded, Tx};
+use nonrecours_pg::{All as _, Error, Recorded, Tx};
 use uuid::Uuid;
 
 use super::domain::{Refusal, SubjectRequest};
@@ -155,7 +155,7 @@ async fn telling(tx: &mut Tx, operator: Uuid, ids: &[Uuid]) -> Result<HashSet<Uu
         operator,
         ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows.into_iter().collect())
 }
@@ -214,7 +214,7 @@ async fn family(tx: &mut Tx, request: &SubjectRequest) -> Result<Vec<Uuid>, Erro
         request.beneficiary.operator.uuid(),
         request.beneficiary.beneficiary.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await
     .map_err(Error::from)
 }
@@ -272,7 +272,7 @@ pub async fn among(
         operator.uuid(),
         persons
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(BeneficiaryId::from_uuid).collect())
 }

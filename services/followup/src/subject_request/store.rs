@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     BeneficiaryId, BeneficiaryName, OperatorId, SubjectRequestId, SubjectRequestName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -128,7 +128,7 @@ pub async fn list(
         filter.due_before,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(SubjectRequest::try_from).collect()
 }
@@ -142,7 +142,7 @@ pub async fn to_remind(tx: &mut Tx, due: Date, limit: i64) -> Result<Vec<Subject
         due,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(SubjectRequest::try_from).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use nonrecours_kernel::{BeneficiaryId, BeneficiaryName, OperatorId};
-use nonrecours_pg::Tx;
+use nonrecours_pg::{All as _, Tx};
 use uuid::Uuid;
 
 use super::{
@@ -29,7 +29,7 @@ pub async fn for_sealing(
         operator.uuid(),
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await
     .map_err(nonrecours_pg::Error::from)?;
     let mut keys = HashMap::with_capacity(ids.len());
@@ -111,7 +111,7 @@ pub async fn wrapped_by(
         key_ids as &[&str],
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
@@ -163,7 +163,7 @@ pub async fn in_use(tx: &mut Tx) -> Result<Vec<String>, nonrecours_pg::Error> {
                WHERE used.key_id IS NOT NULL)
            SELECT key_id AS "key_id!" FROM used WHERE key_id IS NOT NULL"#
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(ids)
 }

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     AttachmentId, AttachmentName, BankAccountId, BankAccountName, ConventionId, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -69,7 +69,7 @@ pub async fn lock(tx: &mut Tx, name: &BankAccountName) -> Result<(), Error> {
         name.operator.uuid(),
         name.bank_account.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(())
 }
@@ -138,7 +138,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?
     .into_iter()
     .map(BankAccount::try_from)

@@ -3,7 +3,7 @@
 use nonrecours_kernel::{
     BudgetYearName, ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 
 use super::{BudgetYearView, Closing, Pending};
 use crate::instalment::store::stage_of;
@@ -54,7 +54,7 @@ pub async fn get(tx: &mut Tx, name: &BudgetYearName) -> Result<BudgetYearView, E
         year,
         MAX_PENDING
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let first = rows.first();
     let pending_count = first.map_or(0, |row| row.all_count);
@@ -108,7 +108,7 @@ pub async fn to_carry(
         name.year.get(),
         MAX_CARRIED
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -1,7 +1,7 @@
 //! What the cash position is counted from.
 
 use nonrecours_kernel::{Money, ProgrammeName};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::OffsetDateTime;
 
 use super::{CashPosition, Ordered};
@@ -30,7 +30,7 @@ pub async fn before(
         id,
         end
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let booked = booked.into_iter().map(|row| {
         let amount = Money::try_from(row.amount).ok();

@@ -6,7 +6,7 @@ use nonrecours_kernel::{
     BudgetYear, ConventionId, InstalmentId, InstalmentName, Money, OperatorId, ProgrammeId, SlipId,
     SlipName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub async fn standings(
         &column(|name| name.convention.uuid()),
         &column(|name| name.instalment.uuid())
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -129,7 +129,7 @@ pub async fn of_slips(
         programme.uuid(),
         slips
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Row::correction).collect()
 }
@@ -162,7 +162,7 @@ pub async fn get(
         &attempts,
         &rounds
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Row::correction).collect()
 }
@@ -181,7 +181,7 @@ pub async fn known(
         programme.uuid(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -221,7 +221,7 @@ pub async fn open(
         &column(|name| name.convention.uuid()),
         &column(|name| name.instalment.uuid())
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {

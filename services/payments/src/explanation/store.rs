@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use nonrecours_kernel::{
     ConventionId, ConventionName, InstalmentId, InstalmentName, OperatorId, OperatorName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use uuid::Uuid;
 
 /// What is to be explained.
@@ -83,7 +83,7 @@ pub async fn page(
         pending_only,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let place = |convention, position| Place {
         convention,

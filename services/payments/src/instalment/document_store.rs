@@ -6,7 +6,7 @@ use nonrecours_kernel::{
     AttachmentId, AttachmentName, ConventionId, ConventionName, DocumentId, DocumentName,
     OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use uuid::Uuid;
 
 use super::{DocumentKind, Instalment, Requirements, Source, SupportingDocument, document::sort};
@@ -33,7 +33,7 @@ pub async fn of(
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut found: HashMap<Uuid, Vec<SupportingDocument>> = HashMap::new();
     for row in rows {
@@ -138,7 +138,7 @@ pub async fn requirements(
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {

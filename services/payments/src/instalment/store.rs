@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nonrecours_kernel::{
     BankAccountId, ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub async fn lock(tx: &mut Tx, convention: &ConventionName) -> Result<Option<Sch
         convention.operator.uuid(),
         convention.convention.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     schedule(tx, convention).await
 }
@@ -97,7 +97,7 @@ async fn instalments(
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in rows {

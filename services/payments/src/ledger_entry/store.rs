@@ -6,7 +6,7 @@ use nonrecours_kernel::{
     ConventionId, ConventionName, InstalmentId, InstalmentName, LedgerEntryId, Money, OperatorId,
     RecoveryId, RecoveryName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -71,7 +71,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(|row| row.entry(convention)).collect()
 }
@@ -92,7 +92,7 @@ pub async fn booked(
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in rows {
@@ -135,7 +135,7 @@ pub async fn orders(
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in rows {

@@ -1,7 +1,7 @@
 //! Entries of a programme in the database, as they are exported.
 
 use nonrecours_kernel::{Money, ProgrammeName};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {

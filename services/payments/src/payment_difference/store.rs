@@ -7,7 +7,7 @@ use nonrecours_kernel::{
     PaymentDifferenceName, ProgrammeId, ProgrammeName, RecoveryId, RecoveryName, ReturnFileId,
     ReturnFileName, SlipId, SlipName, Text,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -152,7 +152,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Row::difference).collect()
 }
@@ -203,7 +203,7 @@ pub async fn open(
         &column(|name| name.convention.uuid()),
         &column(|name| name.instalment.uuid())
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()

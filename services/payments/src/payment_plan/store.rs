@@ -1,7 +1,7 @@
 //! Plans, and what is known of who is paid, in the database.
 
 use nonrecours_kernel::{BudgetYear, ConventionId, ConventionName, Money, OperatorId};
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -61,7 +61,7 @@ pub async fn all(tx: &mut Tx, conventions: &[ConventionName]) -> Result<Vec<Paym
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?
     .into_iter()
     .map(PaymentPlan::try_from)
@@ -89,7 +89,7 @@ pub async fn names(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let name = rows.into_iter().map(|row| ConventionName {
         operator: OperatorId::from_uuid(row.operator_id),
@@ -205,7 +205,7 @@ pub async fn payees(tx: &mut Tx, operators: &[OperatorId]) -> Result<Vec<Payee>,
         "SELECT operator_id, legal_name, siren, is_public FROM operator WHERE operator_id = ANY($1)",
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -1,7 +1,7 @@
 //! Posting codes in the database: each version written once.
 
 use nonrecours_kernel::{PostingCodesName, ProgrammeId};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -239,7 +239,7 @@ pub async fn accounts(tx: &mut Tx, programme: ProgrammeId) -> Result<Vec<String>
            WHERE programme_id = $1 AND debtor_iban IS NOT NULL"#,
         programme.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?)
 }
 

@@ -6,7 +6,7 @@ use nonrecours_kernel::{
     BudgetYear, ConventionId, ConventionName, InstalmentId, InstalmentName, Money, OperatorId,
     ProgrammeId, RecoveryId, RecoveryName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -61,7 +61,7 @@ pub async fn get(tx: &mut Tx, name: &RecoveryName) -> Result<Option<Recovery>, E
         name.convention.uuid(),
         name.recovery.uuid()
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     Ok(with_acts(tx, rows).await?.pop())
 }
@@ -82,7 +82,7 @@ pub async fn of(tx: &mut Tx, conventions: &[ConventionName]) -> Result<Vec<Recov
         &operators,
         &conventions
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     with_acts(tx, rows).await
 }
@@ -110,7 +110,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     with_acts(tx, rows).await
 }
@@ -237,7 +237,7 @@ async fn with_acts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Recovery>, Error> 
         &conventions,
         &ids
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut acts: HashMap<Uuid, Vec<Act>> = HashMap::with_capacity(rows.len());
     for row in found {

@@ -1,7 +1,7 @@
 //! Files from the accountant in the database: what they did, each once by its content.
 
 use nonrecours_kernel::{ProgrammeId, ProgrammeName, ReturnFileId, ReturnFileName};
-use nonrecours_pg::{self as pg, Tx};
+use nonrecours_pg::{self as pg, All as _, Tx};
 use nonrecours_rpc::Failure;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -61,7 +61,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(Row::file).collect()
 }

@@ -6,7 +6,7 @@ use nonrecours_kernel::{
     BudgetYear, ConventionId, InstalmentId, InstalmentName, Money, OperatorId, ProgrammeId, SlipId,
     SlipName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::Date;
 use uuid::Uuid;
@@ -39,7 +39,7 @@ pub async fn last(
         &column(|name| name.convention.uuid()),
         &column(|name| name.instalment.uuid())
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -89,7 +89,7 @@ pub async fn get(
         &column(|name| name.instalment.uuid()),
         &attempts
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(OrderRow::order).collect()
 }
@@ -111,7 +111,7 @@ pub async fn of_slips(
         programme.uuid(),
         slips
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter().map(OrderRow::order).collect()
 }
@@ -133,7 +133,7 @@ pub async fn known(
         programme.uuid(),
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -6,7 +6,7 @@ use nonrecours_kernel::{
     BudgetYear, ConventionName, Invalid, Money, OperatorId, ProgrammeId, ProgrammeName, SlipId,
     SlipName, Warning,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -159,7 +159,7 @@ pub async fn list(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     with_orders(tx, programme.programme, rows).await
 }

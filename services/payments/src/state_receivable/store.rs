@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use nonrecours_kernel::{
     BudgetYear, Money, ProgrammeId, ProgrammeName, StateFundingId, StateReceivableName,
 };
-use nonrecours_pg::{Error, Tx};
+use nonrecours_pg::{All as _, Error, Tx};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -83,7 +83,7 @@ async fn read(
         after,
         limit
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut receipts = receipts(tx, &rows).await?;
     rows.into_iter()
@@ -109,7 +109,7 @@ async fn receipts(tx: &mut Tx, of: &[Row]) -> Result<HashMap<Uuid, Vec<Receipt>>
         &programmes,
         &fundings
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut found: HashMap<_, Vec<_>> = HashMap::with_capacity(of.len());
     for row in rows {
@@ -244,7 +244,7 @@ pub async fn booked(
         &programmes,
         &fundings
     )
-    .fetch_all(tx.conn())
+    .all(tx.conn())
     .await?;
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
