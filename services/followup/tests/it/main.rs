@@ -7,6 +7,8 @@
 )]
 
 mod access;
+mod calls;
+mod chain;
 mod doctor;
 mod entitlements;
 mod erasure;

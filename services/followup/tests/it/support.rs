@@ -1,6 +1,6 @@
 //! What every test here starts from: the service, a convention in force, and records in short form.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use nonrecours_contracts::{
     followup::{
@@ -25,8 +25,12 @@ use nonrecours_kernel::{ConventionId, ConventionName, IdSource, OperatorId, Scop
 use nonrecours_pg::Db;
 use nonrecours_rpc::{ServerConfig, client::PeerChannel, tls::TlsConfig};
 use nonrecours_testkit::{ManualClock, ScriptedFeed, Serving, TestDb, Tokens, clock, ids};
+use sqlx::{AssertSqlSafe, PgPool};
 use tonic::{Code, Status};
 use uuid::Uuid;
+
+/// Longest wait for what runs elsewhere on the server to let entries be sealed, or changes be served.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running service that knows one convention in force.
 pub struct Suite {
@@ -34,7 +38,7 @@ pub struct Suite {
     /// The database as the service opens it.
     pub db: Db,
     /// The same under the owner role, which sees everything.
-    pub owner: sqlx::PgPool,
+    pub owner: PgPool,
     pub clock: ManualClock,
     pub ids: IdSource,
     pub tokens: Tokens,
@@ -444,4 +448,12 @@ pub fn refusal(status: &Status) -> (Code, String) {
         status.code(),
         nonrecours_rpc::details::Details::of(status).reason,
     )
+}
+
+/// Runs a statement as the owner of the database.
+pub async fn execute(owner: &PgPool, statement: &str) {
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(owner)
+        .await
+        .unwrap();
 }
