@@ -1,6 +1,6 @@
 //! The everyday commands on a running suite.
 
-use std::{io::Write as _, sync::Arc};
+use std::{io::Write as _, path::PathBuf, sync::Arc};
 
 use nonrecours_cli::{
     attachments,
@@ -21,7 +21,7 @@ use nonrecours_cli::{
     suite::{Databases, Suite, SuiteOptions},
     up,
 };
-use nonrecours_kernel::{Clock, ConventionName, SystemClock};
+use nonrecours_kernel::{ConventionName, SystemClock};
 
 /// A suite of today with the convention of Dainville in force, and what the commands know of it.
 pub(crate) async fn running() -> (Suite, Cast, State) {
@@ -31,21 +31,31 @@ pub(crate) async fn running() -> (Suite, Cast, State) {
 
 /// The same up to a step of the journey, and what was made.
 pub(crate) async fn played(last: Step) -> (Suite, Cast, State, Facts) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let suite = Suite::start(SuiteOptions {
+    let suite = started(None).await;
+    let (cast, state, facts) = played_on(&suite, last).await;
+    (suite, cast, state, facts)
+}
+
+/// A suite of today, which finds again what it has left in this folder.
+pub(crate) async fn started(data: Option<PathBuf>) -> Suite {
+    Suite::start(SuiteOptions {
         databases: Databases::Private,
-        clock: Arc::clone(&clock),
-        data: None,
+        clock: Arc::new(SystemClock),
+        data,
         postgres_programs: None,
         ports: [0; 3],
         certificates: false,
     })
     .await
-    .unwrap();
+    .unwrap()
+}
+
+/// The journey on a suite, up to a step.
+pub(crate) async fn played_on(suite: &Suite, last: Step) -> (Cast, State, Facts) {
     let cast = Cast {
         addresses: suite.addresses.clone(),
         issuer: Arc::clone(&suite.issuer),
-        clock,
+        clock: Arc::clone(&suite.clock),
     };
     let mut journey = Journey::new(cast.clone(), None).unwrap();
     for step in Step::ALL {
@@ -54,10 +64,17 @@ pub(crate) async fn played(last: Step) -> (Suite, Cast, State, Facts) {
             break;
         }
     }
-    let convention = journey.facts.convention.clone();
+    (
+        cast,
+        state_of(suite, &journey.facts.convention),
+        journey.facts,
+    )
+}
+
+/// What the commands are told of a suite and a convention.
+pub(crate) fn state_of(suite: &Suite, convention: &str) -> State {
     let name: ConventionName = convention.parse().unwrap();
-    let state = up::describe(&suite, name.operator, &convention).unwrap();
-    (suite, cast, state, journey.facts)
+    up::describe(suite, name.operator, convention).unwrap()
 }
 
 fn file(lines: &str) -> tempfile::NamedTempFile {

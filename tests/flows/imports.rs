@@ -44,7 +44,7 @@ fn asked<'a>(state: &'a State, file: &'a Path) -> Import<'a> {
     }
 }
 
-async fn import(state: &State, file: &Path) -> Outcome {
+pub(crate) async fn import(state: &State, file: &Path) -> Outcome {
     import::run(state, asked(state, file)).await.unwrap()
 }
 
@@ -66,7 +66,7 @@ async fn counted(state: &State, cast: &Cast) -> (i64, i64) {
 }
 
 /// The signature reaches the follow-up a moment after it.
-async fn until_in_force(state: &State, cast: &Cast) {
+pub(crate) async fn until_in_force(state: &State, cast: &Cast) {
     let name: ConventionName = state.convention.parse().unwrap();
     let push = cast.software(name.operator).unwrap().push();
     let looking = async {
@@ -96,7 +96,7 @@ fn stored(outcome: &Outcome) -> Vec<(&str, usize)> {
 }
 
 /// The cells of a sheet of a workbook, as text.
-fn sheet(path: &Path, name: &str) -> Vec<Vec<String>> {
+pub(crate) fn sheet(path: &Path, name: &str) -> Vec<Vec<String>> {
     let mut workbook: Xlsx<_> = open_workbook(path).unwrap();
     let range: Range<Data> = workbook.worksheet_range(name).unwrap();
     range

@@ -14,6 +14,7 @@ mod confidential;
 mod crowd;
 mod documents;
 mod doubles;
+mod exports;
 mod faults;
 mod files;
 mod imports;

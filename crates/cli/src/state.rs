@@ -40,11 +40,12 @@ impl State {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| {
             format!(
-                "no running suite is described in {}: start one with `nonrecours up`",
+                "{} ne décrit aucune suite en marche : lancez-en une avec `nonrecours up`",
                 path.display()
             )
         })?;
-        serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} est abîmé : relancez `nonrecours up`", path.display()))
     }
 
     /// Writes the file, readable by its owner only. It is removed when the guard is dropped.

@@ -1,6 +1,7 @@
 //! The whole suite in one process: three services on loopback, each with its own database, and a development issuer.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -101,6 +102,7 @@ impl Suite {
     pub async fn start(options: SuiteOptions) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("a folder for the development keys")?;
         let kept = options.data.as_deref().unwrap_or(folder.path());
+        fs::create_dir_all(kept).with_context(|| kept.display().to_string())?;
         let files = FilesConfig::folder(kept.join("files"));
         let keys_file = key_ring(options.databases, kept)?;
         let issuer = Arc::new(DevIssuer::generate(
@@ -281,7 +283,7 @@ impl Suite {
             ttl: PEER_TOKEN_TTL,
             ..TokenSpec::new(format!("service:{service}"), [Role::PeerService])
         })?;
-        std::fs::write(&file, token)?;
+        fs::write(&file, token)?;
         Ok(file)
     }
 
