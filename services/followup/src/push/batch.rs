@@ -137,6 +137,9 @@ impl Job<'_> {
         let led = batch.lead(&aliases);
         let survivors = aliases.survivors_but(&stored);
         stored.extend(writing.find(survivors.iter().copied()).await?);
+        // Of whom a merge was undone after the first look and before the second, neither has told.
+        let unmet = batch.persons_unmet(&stored);
+        stored.extend(writing.find(unmet.into_iter()).await?);
         let mut persons = Known::stored(&stored, person_id);
         // The survivor of a merge was looked for after the ground, and may have been the first to be erased meanwhile.
         if ground.erasures || ground.merges {

@@ -110,6 +110,25 @@ impl Batch {
             .collect()
     }
 
+    /// The references of persons referred to who are neither stored nor sent.
+    pub fn persons_unmet(&self, stored: &[Record<Beneficiary>]) -> HashSet<&Reference> {
+        let mut unmet: HashSet<&Reference> = self.persons_referred_to().collect();
+        if unmet.is_empty() {
+            return unmet;
+        }
+        for record in stored {
+            unmet.remove(&record.reference);
+        }
+        for sent in self
+            .beneficiaries
+            .iter()
+            .filter_map(|sent| sent.reference.as_ref())
+        {
+            unmet.remove(sent);
+        }
+        unmet
+    }
+
     /// Leads the references of merged duplicates on to the survivors. One person sent under several references of theirs
     /// is taken once, in the last form given.
     pub fn lead(&mut self, aliases: &Aliases) -> Led {

@@ -540,6 +540,30 @@ async fn what_is_pushed_while_a_merge_is_undone_goes_to_whom_it_names() {
 }
 
 #[tokio::test]
+async fn a_push_finds_the_person_whose_merge_is_undone_between_its_two_looks() {
+    let (suite, one, other) = two().await;
+    let done = merge(&suite, merging(&suite.convention, &one, &other))
+        .await
+        .unwrap();
+    // The push has looked for the person, who is merged still, and waits for the convention before it looks for merges.
+    let mut held = suite.db.begin(&Scope::of_service("test")).await.unwrap();
+    sqlx::query("SELECT 1 FROM convention FOR UPDATE")
+        .execute(held.conn())
+        .await
+        .unwrap();
+    let undoing = async {
+        sessions_wait(&suite, 1).await;
+        let undone = undo(&suite, undoing(&done)).await.unwrap();
+        held.commit().await.unwrap();
+        undone
+    };
+    let (answer, undone) = tokio::join!(suite.push(vec![right("E9", "B2")]), undoing);
+    assert_eq!(undone.state(), MergeState::Undone);
+    assert_eq!(outcomes(&answer), [Stored], "{:?}", answer.results);
+    assert_eq!(differences(&suite.owner).await, 0);
+}
+
+#[tokio::test]
 async fn erasing_the_survivor_erases_the_duplicate_with_the_merge() {
     let (suite, one, other) = two().await;
     let done = merge(&suite, merging(&suite.convention, &one, &other))
