@@ -8,6 +8,7 @@ pub mod kind;
 pub mod known;
 pub mod mark;
 pub mod plan;
+mod queue;
 pub mod read;
 pub mod results;
 pub mod rpc;
