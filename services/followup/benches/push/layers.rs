@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nonrecours_contracts::followup::Record as Wire;
+use nonrecours_contracts::followup::{PushRecordsOnceRequest, Record as Wire};
 use nonrecours_followup::{
     beneficiary::{self, domain::Beneficiary},
     indicator::rollup::Keeper,
+    journal,
     local_aid::domain::Rights,
     push::{
         batch::{Job, Rules},
@@ -26,22 +27,66 @@ use uuid::Uuid;
 
 use crate::{
     report::{decimal, each, median},
-    rows::Rows,
+    rows::{BATCH, Rows},
     stage::Stage,
     streams::push,
 };
 
-/// How far a batch goes.
+/// So many rows in batches to one by itself: a commit each takes its time.
+const SINGLY: usize = 30;
+
+/// What is added to a push, step by step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Depth {
+enum Layer {
+    Weighed,
+    Bare,
     Stored,
+    Isolated,
     Validated,
     Announced,
     Counted,
+    Journalled,
+    Identified,
+    Served,
+    ServedIdentified,
 }
 
-/// Prints what a row costs, layer by layer.
-pub async fn peel(stage: &Stage, rounds: usize, count: usize) {
+impl Layer {
+    const ALL: [(Self, &str); 11] = [
+        (Self::Weighed, "reading and weighing alone, in memory"),
+        (
+            Self::Bare,
+            "UNNEST into a table without constraint or index",
+        ),
+        (Self::Stored, "+ its constraints and indexes"),
+        (
+            Self::Isolated,
+            "+ isolation: the application's role under row-level security",
+        ),
+        (Self::Validated, "+ validation against what is stored"),
+        (Self::Announced, "+ change feed"),
+        (Self::Counted, "+ roll-ups"),
+        (
+            Self::Journalled,
+            "+ journal of accesses: the whole, in process",
+        ),
+        (Self::Identified, "+ encryption of identities"),
+        (Self::Served, "the whole over gRPC"),
+        (
+            Self::ServedIdentified,
+            "the whole over gRPC, with identities",
+        ),
+    ];
+
+    /// Whether it is the one before and something more.
+    fn adds(self) -> bool {
+        (Self::Stored..=Self::Identified).contains(&self)
+    }
+}
+
+/// Prints what a row costs, layer by layer: in batches as streams bring them, then each record by itself, in a transaction and
+/// a call of its own.
+pub async fn peel(stage: &Stage, rounds: usize, rows: usize) {
     stage.run("CREATE TABLE bare (LIKE beneficiary)").await;
     let owner = Db::connect(
         &DbOptions::new(&*stage.urls.owner_url),
@@ -49,95 +94,136 @@ pub async fn peel(stage: &Stage, rounds: usize, count: usize) {
     )
     .await
     .unwrap();
-    let layers: [&str; 11] = [
-        "reading and weighing alone, in memory",
-        "UNNEST into a table without constraint or index",
-        "+ its constraints and indexes",
-        "+ isolation: the application's role under row-level security",
-        "+ validation against what is stored",
-        "+ change feed",
-        "+ roll-ups",
-        "the whole batch, in process",
-        "+ encryption of identities",
-        "the whole over gRPC",
-        "the whole over gRPC, with identities",
-    ];
-    let mut times = vec![Vec::new(); layers.len()];
-    for round in 0..=rounds {
-        for (layer, times) in times.iter_mut().enumerate() {
-            stage.clear().await;
-            stage.run("TRUNCATE bare").await;
-            stage.settle().await;
-            let time = measured(stage, &owner, layer, Rows::new(0, count)).await;
-            if round > 0 {
-                times.push(time);
-            }
-        }
-    }
-    println!("\n| layer | µs a row | more |\n|---|---|---|");
-    let mut before = 0;
-    for (layer, (name, times)) in layers.iter().zip(times).enumerate() {
-        let cost = each(count, median(times));
-        let more = match layer {
-            2..=6 | 8 => decimal(cost.saturating_sub(before)),
-            _ => String::new(),
+    let singly = rows.div_ceil(SINGLY);
+    for (together, count, what) in [
+        (BATCH, rows, "in batches of 1 000"),
+        (1, singly, "one record a call, one call at a time"),
+    ] {
+        let bench = Peeling {
+            stage,
+            owner: &owner,
+            together,
         };
-        println!("| {name} | {} | {more} |", decimal(cost));
-        before = cost;
+        bench.print(rounds, count, what).await;
     }
     stage.run("DROP TABLE bare").await;
     owner.close().await;
 }
 
-async fn measured(stage: &Stage, owner: &Db, layer: usize, rows: Rows) -> Duration {
-    let rows = match layer {
-        8 | 10 => rows.identified(),
-        _ => rows,
-    };
-    if layer > 8 {
-        let (client, messages) = (stage.pushes(), rows.messages(&stage.convention));
-        let started = Instant::now();
-        assert_eq!(push(client, messages).await, rows.count);
-        return started.elapsed();
-    }
-    let batches = rows.batches();
-    let plans: Vec<Vec<Record<Beneficiary>>> = batches
-        .iter()
-        .map(|batch| planned(stage, batch).inserts)
-        .collect();
-    let scope = operators_scope(stage);
-    let started = Instant::now();
-    for (records, inserts) in batches.iter().zip(&plans) {
-        match layer {
-            0 => assert_eq!(planned(stage, records).inserts.len(), records.len()),
-            1 => bare(stage, inserts).await,
-            2 => deep(stage, owner, &scope, records, inserts, Depth::Stored).await,
-            3 => deep(stage, &stage.db, &scope, records, inserts, Depth::Stored).await,
-            4 => deep(stage, &stage.db, &scope, records, inserts, Depth::Validated).await,
-            5 => deep(stage, &stage.db, &scope, records, inserts, Depth::Announced).await,
-            6 => deep(stage, &stage.db, &scope, records, inserts, Depth::Counted).await,
-            _ => {
-                let ring = stage.vault.ring();
-                let job = Job {
-                    db: &stage.db,
-                    ids: &stage.ids,
-                    ring: &ring,
-                    scope: &scope,
-                    convention: &stage.convention,
-                    rules: Rules::default(),
-                    records,
-                    sequence: 0,
-                    mark: None,
-                    traces: &Traces::new(),
-                };
-                let stored = job.store(&Turn::alone()).await;
-                let answer = stored.map_err(nonrecours_rpc::Failure::from).unwrap();
-                let results = answer.results;
-                assert_eq!(results.len(), records.len());
+/// Layers of batches of one size.
+struct Peeling<'a> {
+    stage: &'a Stage,
+    owner: &'a Db,
+    together: usize,
+}
+
+impl Peeling<'_> {
+    async fn print(&self, rounds: usize, count: usize, what: &str) {
+        let mut times = vec![Vec::new(); Layer::ALL.len()];
+        for round in 0..=rounds {
+            for ((layer, _), times) in Layer::ALL.into_iter().zip(&mut times) {
+                self.stage.clear().await;
+                self.stage.run("TRUNCATE bare").await;
+                self.stage.settle().await;
+                let time = self.measured(layer, Rows::new(0, count)).await;
+                if round > 0 {
+                    times.push(time);
+                }
             }
         }
+        println!("\n| layer, {what} | µs a row | more |\n|---|---|---|");
+        let mut before = 0;
+        for ((layer, name), times) in Layer::ALL.into_iter().zip(times) {
+            let cost = each(count, median(times));
+            let more = if layer.adds() {
+                decimal(cost.saturating_sub(before))
+            } else {
+                String::new()
+            };
+            println!("| {name} | {} | {more} |", decimal(cost));
+            before = cost;
+        }
     }
-    started.elapsed()
+
+    async fn measured(&self, layer: Layer, rows: Rows) -> Duration {
+        let stage = self.stage;
+        let rows = match layer {
+            Layer::Identified | Layer::ServedIdentified => rows.identified(),
+            _ => rows,
+        };
+        if layer >= Layer::Served {
+            return self.served(rows).await;
+        }
+        let batches = rows.batches(self.together);
+        let plans: Vec<Vec<Record<Beneficiary>>> = batches
+            .iter()
+            .map(|batch| planned(stage, batch).inserts)
+            .collect();
+        let scope = operators_scope(stage);
+        let journalled = stage.db.clone().witnessed_by(journal::witness);
+        let started = Instant::now();
+        for (records, inserts) in batches.iter().zip(&plans) {
+            match layer {
+                Layer::Weighed => {
+                    assert_eq!(planned(stage, records).inserts.len(), records.len());
+                }
+                Layer::Bare => bare(stage, inserts).await,
+                Layer::Stored => deep(stage, self.owner, &scope, records, inserts, layer).await,
+                Layer::Isolated | Layer::Validated | Layer::Announced | Layer::Counted => {
+                    deep(stage, &stage.db, &scope, records, inserts, layer).await;
+                }
+                _ => whole(stage, &journalled, &scope, records).await,
+            }
+        }
+        started.elapsed()
+    }
+
+    /// Over gRPC: as one stream, or by a call a record.
+    async fn served(&self, rows: Rows) -> Duration {
+        let stage = self.stage;
+        if self.together > 1 {
+            let (client, messages) = (stage.pushes(), rows.messages(&stage.convention));
+            let started = Instant::now();
+            assert_eq!(push(client, messages).await, rows.count);
+            return started.elapsed();
+        }
+        let mut client = stage.pushes();
+        let calls: Vec<PushRecordsOnceRequest> = rows
+            .batches(1)
+            .into_iter()
+            .map(|records| PushRecordsOnceRequest {
+                convention: stage.convention.to_string(),
+                records,
+                ..PushRecordsOnceRequest::default()
+            })
+            .collect();
+        let started = Instant::now();
+        for call in calls {
+            let answer = client.push_records_once(call).await.unwrap();
+            assert_eq!(answer.into_inner().stored, 1);
+        }
+        started.elapsed()
+    }
+}
+
+/// A batch as the service stores it.
+async fn whole(stage: &Stage, db: &Db, scope: &Scope, records: &[Wire]) {
+    let ring = stage.vault.ring();
+    let job = Job {
+        db,
+        ids: &stage.ids,
+        ring: &ring,
+        scope,
+        convention: &stage.convention,
+        rules: Rules::default(),
+        records,
+        sequence: 0,
+        mark: None,
+        traces: &Traces::new(),
+    };
+    let stored = job.store(&Turn::alone()).await;
+    let answer = stored.map_err(nonrecours_rpc::Failure::from).unwrap();
+    assert_eq!(answer.results.len(), records.len());
 }
 
 fn planned(stage: &Stage, records: &[Wire]) -> Plan<Beneficiary> {
@@ -186,18 +272,18 @@ async fn bare(stage: &Stage, records: &[Record<Beneficiary>]) {
     .unwrap();
 }
 
-/// One batch of new persons as far as a depth; `inserts` are used when nothing is read.
+/// One batch of new persons as far as a layer; `inserts` are used when nothing is read.
 async fn deep(
     stage: &Stage,
     db: &Db,
     scope: &Scope,
     records: &[Wire],
     inserts: &[Record<Beneficiary>],
-    depth: Depth,
+    layer: Layer,
 ) {
     let under = &stage.convention;
     let mut tx = db.begin(scope).await.unwrap();
-    if depth == Depth::Stored {
+    if layer <= Layer::Isolated {
         beneficiary::store::write(&mut tx, under, inserts)
             .await
             .unwrap();
@@ -216,17 +302,17 @@ async fn deep(
         .unwrap();
     let plan = Plan::make(under, tx.now(), &stage.ids, stored, batch.beneficiaries);
     let mut figures = Keeper::new(under.operator);
-    if depth >= Depth::Counted {
+    if layer >= Layer::Counted {
         figures.beneficiaries(&mut tx, &plan).await.unwrap();
     }
     beneficiary::store::write(&mut tx, under, &plan.inserts)
         .await
         .unwrap();
-    if depth >= Depth::Announced {
+    if layer >= Layer::Announced {
         let changes: Vec<Entry> = plan.inserts.iter().map(Beneficiary::entry).collect();
         tx.record_all(&changes).await.unwrap();
     }
-    if depth >= Depth::Counted {
+    if layer >= Layer::Counted {
         figures.settle(&mut tx).await.unwrap();
     }
     tx.commit().await.unwrap();

@@ -54,10 +54,10 @@ impl Rows {
         }
     }
 
-    /// The records in batches.
-    pub fn batches(self) -> Vec<Vec<Record>> {
+    /// The records, so many together.
+    pub fn batches(self, together: usize) -> Vec<Vec<Record>> {
         let records: Vec<Record> = (0..self.count).map(|number| self.record(number)).collect();
-        records.chunks(BATCH).map(<[Record]>::to_vec).collect()
+        records.chunks(together).map(<[Record]>::to_vec).collect()
     }
 
     /// The messages of a stream.
@@ -67,7 +67,7 @@ impl Rows {
             ..PushOpening::default()
         });
         let batches = (1..)
-            .zip(self.batches())
+            .zip(self.batches(BATCH))
             .map(|(sequence, records)| Message::Batch(PushBatch { sequence, records }));
         std::iter::once(opening)
             .chain(batches)
