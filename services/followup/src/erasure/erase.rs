@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::{
     domain::{Erasure, ErasureReason, Records},
-    residue, store, tombstone, wire,
+    removal, residue, store, tombstone, wire,
 };
 use crate::{error::Error, indicator::rollup::Keeper, legal_hold, vault::KeyRing};
 
-pub use store::{Person, lock};
+pub use removal::{Person, lock};
 
 /// Erases persons of an operator, whom the transaction holds ([`lock`]) and which reaches over all operators, since
 /// those that were referred one of them are told. Refused when a legal hold stands on one. Records of it all; the caller ends
@@ -54,27 +54,27 @@ pub(super) async fn carry_out(
     reason: ErasureReason,
 ) -> Result<Vec<Erasure>, Error> {
     let uuids: Vec<Uuid> = persons.iter().map(|person| person.id.uuid()).collect();
-    let held = store::records_of(tx, operator, &uuids).await?;
-    let aside = store::aside(tx, operator, &uuids).await?;
+    let held = removal::records_of(tx, operator, &uuids).await?;
+    let aside = removal::aside(tx, operator, &uuids).await?;
     let of_aside = aside.iter().map(|aside| aside.person.id.uuid());
     let all: Vec<Uuid> = uuids.iter().copied().chain(of_aside).collect();
-    let merges = store::merges(tx, operator, &all).await?;
+    let merges = removal::merges(tx, operator, &all).await?;
     let merged: Vec<Uuid> = merges.iter().map(|(merge, _)| *merge).collect();
-    store::delete_merges(tx, operator, &merged).await?;
+    removal::delete_merges(tx, operator, &merged).await?;
     if reason.counts() {
         residue::keep(tx, operator, &uuids, ring.counts_with()).await?;
-        store::delete(tx, operator, &all).await?;
+        removal::delete(tx, operator, &all).await?;
     } else {
         let mut figures = Keeper::new(operator);
         figures.persons(tx, uuids.iter().copied()).await?;
-        store::delete(tx, operator, &all).await?;
+        removal::delete(tx, operator, &all).await?;
         figures.settle(tx).await?;
     }
 
     let mut gone = Gone::of(operator, persons, &held);
     gone.add_merges(operator, &aside, &merges);
-    store::empty_history(tx, &gone.resources()).await?;
-    store::forget_answers(tx, &gone.ids()).await?;
+    removal::empty_history(tx, &gone.resources()).await?;
+    removal::forget_answers(tx, &gone.ids()).await?;
     let aside_references = aside.iter().map(|aside| &aside.person.reference);
     let references = persons
         .iter()
@@ -82,7 +82,7 @@ pub(super) async fn carry_out(
         .chain(aside_references);
     let mut words: Vec<String> = gone.ids().iter().map(Uuid::to_string).collect();
     words.extend(references.map(|reference| reference.as_str().to_owned()));
-    store::forget_batches(tx, operator, &words).await?;
+    removal::forget_batches(tx, operator, &words).await?;
 
     let erasures = recorded(tx, id, operator, persons, &held, reason);
     store::insert(tx, operator, &erasures).await?;
@@ -114,18 +114,20 @@ fn recorded(
     id: &dyn Fn(BeneficiaryId) -> ErasureId,
     operator: OperatorId,
     persons: &[Person],
-    held: &[store::Held],
+    held: &[removal::Held],
     reason: ErasureReason,
 ) -> Vec<Erasure> {
     let mut records: HashMap<Uuid, Records> = HashMap::new();
     for record in held {
         let counts = records.entry(record.beneficiary).or_default();
         let count = match record.kind {
-            store::Kind::Entitlement => &mut counts.entitlements,
-            store::Kind::Step => &mut counts.steps,
-            store::Kind::Note => &mut counts.notes,
-            store::Kind::Referral { .. } => &mut counts.referrals,
-            store::Kind::RenewalAlert | store::Kind::LegalHold | store::Kind::RetentionNotice => {
+            removal::Kind::Entitlement => &mut counts.entitlements,
+            removal::Kind::Step => &mut counts.steps,
+            removal::Kind::Note => &mut counts.notes,
+            removal::Kind::Referral { .. } => &mut counts.referrals,
+            removal::Kind::RenewalAlert
+            | removal::Kind::LegalHold
+            | removal::Kind::RetentionNotice => {
                 continue;
             }
         };
@@ -167,7 +169,7 @@ struct GoneRecord {
 }
 
 impl Gone {
-    fn of(operator: OperatorId, persons: &[Person], held: &[store::Held]) -> Self {
+    fn of(operator: OperatorId, persons: &[Person], held: &[removal::Held]) -> Self {
         let mut gone = Vec::with_capacity(persons.len() + held.len());
         // What hangs on a person goes first.
         for record in held {
@@ -182,7 +184,7 @@ impl Gone {
                 });
             };
             match record.kind {
-                store::Kind::Entitlement => {
+                removal::Kind::Entitlement => {
                     let entitlement = EntitlementId::from_uuid(record.id);
                     let name = EntitlementName {
                         operator,
@@ -190,17 +192,17 @@ impl Gone {
                     };
                     add(operator, "entitlement.erased", name.to_string(), false);
                 }
-                store::Kind::Step => {
+                removal::Kind::Step => {
                     let step = StepId::from_uuid(record.id);
                     let name = StepName { operator, step };
                     add(operator, "step.erased", name.to_string(), false);
                 }
-                store::Kind::Note => {
+                removal::Kind::Note => {
                     let note = NoteId::from_uuid(record.id);
                     let name = NoteName { operator, note };
                     add(operator, "note.erased", name.to_string(), false);
                 }
-                store::Kind::RenewalAlert => {
+                removal::Kind::RenewalAlert => {
                     let renewal_alert = RenewalAlertId::from_uuid(record.id);
                     let name = RenewalAlertName {
                         operator,
@@ -208,7 +210,7 @@ impl Gone {
                     };
                     add(operator, "renewal_alert.erased", name.to_string(), false);
                 }
-                store::Kind::LegalHold => {
+                removal::Kind::LegalHold => {
                     let legal_hold = LegalHoldId::from_uuid(record.id);
                     let name = LegalHoldName {
                         operator,
@@ -216,7 +218,7 @@ impl Gone {
                     };
                     add(operator, "legal_hold.erased", name.to_string(), false);
                 }
-                store::Kind::RetentionNotice => {
+                removal::Kind::RetentionNotice => {
                     let retention_notice = RetentionNoticeId::from_uuid(record.id);
                     let name = RetentionNoticeName {
                         operator,
@@ -224,7 +226,7 @@ impl Gone {
                     };
                     add(operator, "retention_notice.erased", name.to_string(), false);
                 }
-                store::Kind::Referral { recipient } => {
+                removal::Kind::Referral { recipient } => {
                     let referral = ReferralId::from_uuid(record.id);
                     let name = ReferralName { operator, referral };
                     add(operator, "referral.erased", name.to_string(), false);
@@ -247,7 +249,12 @@ impl Gone {
     }
 
     /// Adds the duplicates of the persons, and the merges by which they were put aside.
-    fn add_merges(&mut self, operator: OperatorId, aside: &[store::Aside], merges: &[(Uuid, i64)]) {
+    fn add_merges(
+        &mut self,
+        operator: OperatorId,
+        aside: &[removal::Aside],
+        merges: &[(Uuid, i64)],
+    ) {
         self.0.extend(aside.iter().map(|aside| GoneRecord {
             operator,
             kind: "beneficiary.erased",

@@ -4,6 +4,7 @@ pub mod command;
 pub mod domain;
 mod erase;
 mod journal;
+pub mod removal;
 pub mod replay;
 mod residue;
 pub mod rpc;

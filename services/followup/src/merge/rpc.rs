@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     beneficiary,
-    erasure::store as erasures,
+    erasure::removal as erasures,
     error::Error,
     identity,
     indicator::rollup::Keeper,

@@ -106,7 +106,7 @@ struct Subject {
 impl Subject {
     async fn of(tx: &mut Tx, name: BeneficiaryName) -> Result<Self, Error> {
         let own = name.beneficiary.uuid();
-        let aside = erasure::store::aside(tx, name.operator, &[own]).await?;
+        let aside = erasure::removal::aside(tx, name.operator, &[own]).await?;
         let aside = aside.into_iter().map(|aside| aside.person.id.uuid());
         let records = [own].into_iter().chain(aside).collect();
         Ok(Self { name, records })
