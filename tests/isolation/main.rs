@@ -10,7 +10,7 @@
     reason = "a test that cannot go on must fail"
 )]
 
-mod raw;
+mod rpcs;
 
 use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
@@ -56,7 +56,7 @@ fn methods() -> Vec<MethodDescriptor> {
         .filter(|service| service.full_name().starts_with("nonrecours."))
         .flat_map(|service| service.methods().collect::<Vec<_>>())
         .collect();
-    methods.sort_by_key(raw::path);
+    methods.sort_by_key(rpcs::path);
     methods
 }
 
@@ -218,15 +218,15 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
     let mut faults = Vec::new();
     let mut connections = HashMap::new();
     for (service, url, method) in rows(&suite) {
-        let path = raw::path(&method);
+        let path = rpcs::path(&method);
         let row = format!("{service}: {}", path.trim_start_matches("/nonrecours."));
-        let message = raw::naming(&method, &named);
+        let message = rpcs::naming(&method, &named);
         let scoped = message.is_some();
         let message = message.unwrap_or_else(|| DynamicMessage::new(method.input()));
         let nobody = connections
             .entry((service, "nobody"))
             .or_insert_with(|| connection(url, None, &trusted));
-        let nobody = outcome(raw::call(nobody.clone(), &method, &message).await);
+        let nobody = outcome(rpcs::call(nobody.clone(), &method, &message).await);
         if nobody != "no-token" {
             faults.push(format!("{row}: nobody gets {nobody}"));
         }
@@ -236,7 +236,7 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
             let channel = connections
                 .entry((service, caller.name))
                 .or_insert_with(|| connection(url, Some(caller), &trusted));
-            let met = outcome(raw::call(channel.clone(), &method, &message).await);
+            let met = outcome(rpcs::call(channel.clone(), &method, &message).await);
             if caller.barred && met != "no-token" {
                 faults.push(format!("{row}: {} gets {met}", caller.name));
             }
@@ -272,7 +272,7 @@ async fn every_rpc_by_every_caller_is_as_the_golden_table_says() {
 fn every_rpc_says_who_may_call_it() {
     let table = access_table();
     for method in methods() {
-        let path = raw::path(&method);
+        let path = rpcs::path(&method);
         let roles = table
             .get(&path)
             .unwrap_or_else(|| panic!("{path} is not in the access table"));

@@ -3,7 +3,6 @@
 //! Whatever must never be forgotten hangs on the one object every write already needs, the transaction [`Tx`]: who is
 //! calling, the clock's reading, the answers already given, the outbox and the trace context. No scope, no transaction.
 
-mod conn;
 mod cursor;
 mod db;
 mod error;
@@ -14,10 +13,10 @@ mod measure;
 mod migrate;
 mod outbox;
 mod replay;
+mod rows;
 mod security;
 mod tx;
 
-pub use conn::{All, Conn};
 pub use cursor::Cursor;
 pub use db::{DEFAULT_MAX_CONNECTIONS, Db, DbOptions};
 pub use error::Error;
@@ -27,5 +26,6 @@ pub use measure::Measures;
 pub use migrate::{COMMON, MigrateError, migrate};
 pub use outbox::{Change, Entry, Event, Recorded};
 pub use replay::REPLAY_RETENTION;
+pub use rows::All;
 pub use security::{Link, NotALink, Verified};
 pub use tx::{Touched, Tx, Witness};

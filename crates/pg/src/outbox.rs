@@ -8,7 +8,7 @@ use prost::{Message, Name};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{conn::All as _, cursor::Cursor, error::Error, tx::Tx};
+use crate::{cursor::Cursor, error::Error, rows::All as _, tx::Tx};
 
 /// Trace context of a change made outside any trace: the W3C format has no empty value.
 const NO_TRACE: &str = "";

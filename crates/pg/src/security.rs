@@ -10,7 +10,7 @@ use nonrecours_rpc::audit::Counted;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use crate::{Db, Tx, conn::All as _, error::Error};
+use crate::{Db, Tx, error::Error, rows::All as _};
 
 /// What is hashed is of this form.
 const FORM: &[u8] = b"nonrecours security 1";

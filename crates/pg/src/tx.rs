@@ -3,11 +3,11 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use nonrecours_kernel::Scope;
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
-use crate::{conn::Conn, error::Error};
+use crate::error::Error;
 
 /// What a transaction has told or changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,8 +62,8 @@ impl Tx {
     }
 
     /// The connection, for the store's statements.
-    pub fn conn(&mut self) -> Conn<'_> {
-        Conn(&mut self.inner)
+    pub fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
     }
 
     /// The clock's reading at the start of the transaction: one for all that it writes.

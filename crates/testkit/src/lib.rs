@@ -13,6 +13,7 @@ pub mod bench;
 mod database;
 mod feed;
 mod proxy;
+pub mod raw;
 mod serving;
 mod tokens;
 

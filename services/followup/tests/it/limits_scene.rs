@@ -23,11 +23,11 @@ use nonrecours_contracts::{
     },
 };
 use nonrecours_kernel::ConventionName;
-use nonrecours_testkit::request_id;
+use nonrecours_testkit::{raw, request_id};
 use prost::Message;
 use tonic::Status;
 
-use crate::{limits::asking, raw, renewals, support::*};
+use crate::{limits::asking, renewals, support::*};
 
 /// What becomes of an rpc that meets a person whose records are stored only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +175,7 @@ impl Scene {
         format!("{}/receivedReferrals/{id}", self.recipient.parent())
     }
 
+    /// All answers, one after the other.
     pub async fn call(&self, row: &Row) -> Result<Vec<u8>, Status> {
         let operator = self.suite.convention.operator;
         let channel = match row.by {
@@ -185,7 +186,12 @@ impl Scene {
                 .channel(self.suite.tokens.manager(operator)),
             As::Recipient => self.suite.agent_of(self.recipient.operator),
         };
-        raw::call(channel, &row.path, row.messages.clone()).await
+        let mut answers = raw::open(channel, &row.path, row.messages.clone()).await?;
+        let mut bytes = Vec::new();
+        while let Some(answer) = answers.message().await? {
+            bytes.extend_from_slice(&answer);
+        }
+        Ok(bytes)
     }
 
     /// Every rpc that has to do with persons, asked about this one, and what becomes of it.

@@ -30,7 +30,6 @@ mod notes;
 mod plans;
 mod push;
 mod races;
-mod raw;
 mod reads;
 mod referrals;
 mod renewals;

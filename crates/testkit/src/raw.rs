@@ -1,12 +1,12 @@
-//! Calls without types.
+//! Any rpc by its path, in bytes.
 
 use nonrecours_rpc::client::PeerChannel;
 use prost::bytes::{Buf, BufMut, Bytes};
 use tonic::{
-    Request, Status,
+    Request, Status, Streaming,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http::uri::PathAndQuery,
+    codegen::{http::uri::PathAndQuery, tokio_stream},
 };
 
 /// Bytes in, bytes out: an answer is searched as it is on the wire.
@@ -48,21 +48,16 @@ impl Decoder for Raw {
     }
 }
 
-/// All answers to these messages, one after the other.
-/// Calls an rpc by its path with the bytes of messages; gives those of the answer.
-pub async fn call(
+/// Calls an rpc by its path, `/package.Service/Method`, with these messages. One in and one out are the same on the wire for a
+/// unary rpc as for a stream.
+pub async fn open(
     channel: PeerChannel,
     path: &str,
     messages: Vec<Vec<u8>>,
-) -> Result<Vec<u8>, Status> {
+) -> Result<Streaming<Bytes>, Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await?;
     let path: PathAndQuery = path.parse().unwrap();
     let request = Request::new(tokio_stream::iter(messages));
-    let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
-    let mut bytes = Vec::new();
-    while let Some(answer) = answers.message().await? {
-        bytes.extend_from_slice(&answer);
-    }
-    Ok(bytes)
+    Ok(grpc.streaming(request, path, Raw).await?.into_inner())
 }

@@ -1,52 +1,9 @@
 //! Calling any rpc by its path, with a message built from its descriptor.
 
 use nonrecours_rpc::client::PeerChannel;
+use nonrecours_testkit::raw;
 use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
-use tonic::{
-    Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::{Bytes, http::uri::PathAndQuery},
-};
-
-/// Bytes in, bytes out.
-#[derive(Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put_slice(buffer, &item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let left = bytes::Buf::remaining(buffer);
-        Ok(Some(bytes::Buf::copy_to_bytes(buffer, left)))
-    }
-}
+use tonic::Status;
 
 /// `/package.Service/Method`.
 pub fn path(method: &MethodDescriptor) -> String {
@@ -59,27 +16,9 @@ pub async fn call(
     method: &MethodDescriptor,
     message: &DynamicMessage,
 ) -> Result<(), Status> {
-    let mut grpc = Grpc::new(channel);
-    grpc.ready().await?;
-    first(&mut grpc, method, message).await
-}
-
-async fn first<T>(
-    grpc: &mut Grpc<T>,
-    method: &MethodDescriptor,
-    message: &DynamicMessage,
-) -> Result<(), Status>
-where
-    T: tonic::client::GrpcService<tonic::body::Body>,
-    T::ResponseBody: tonic::codegen::Body<Data = Bytes> + Send + 'static,
-    <T::ResponseBody as tonic::codegen::Body>::Error: Into<tonic::codegen::StdError> + Send,
-{
-    let bytes = prost::Message::encode_to_vec(message);
-    let path: PathAndQuery = path(method).parse().unwrap();
-    // One message in, the first one out: the same on the wire for a unary rpc as for a stream.
-    let request = Request::new(tokio_stream::once(bytes));
-    let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
-    answers.message().await.map(|_| ())
+    let messages = vec![prost::Message::encode_to_vec(message)];
+    let mut answers = raw::open(channel, &path(method), messages).await?;
+    answers.message().await.map(drop)
 }
 
 /// A request in which every name is that of `operator`'s, all else empty. `None`: the rpc names no operator's resource.

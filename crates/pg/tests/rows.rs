@@ -43,7 +43,7 @@ async fn reading_rows_enters_no_span_and_leaves_the_callers_own_in_place() {
         assert!(span.is_some(), "the caller has a span");
         let before = entered.load(Ordering::Relaxed);
         let rows: Vec<i32> = sqlx::query_scalar("SELECT generate_series(1, 5000)")
-            .fetch_all(tx.conn())
+            .all(tx.conn())
             .await
             .unwrap();
         assert_eq!(rows.len(), 5000);
