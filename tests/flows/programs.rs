@@ -1,7 +1,8 @@
 //! The services as programs: migrations, a schema that does not fit, and a graceful end.
 
-use std::{process::Stdio, time::Duration};
+use std::{pin::pin, process::Stdio, time::Duration};
 
+use futures_util::future::{Either, select};
 use nonrecours_contracts::feed::{
     PullChangesRequest, change_feed_service_client::ChangeFeedServiceClient,
 };
@@ -58,13 +59,17 @@ async fn a_service_told_to_end_answers_what_it_has_in_hand_and_ends_well() {
             .await
             .unwrap();
         assert!(all.into_inner().changes.is_empty());
-        let waiting = tokio::spawn(async move {
-            feed.pull_changes(PullChangesRequest {
-                wait: tonic_wait(15),
-                ..Default::default()
-            })
-            .await
-        });
+        let mut beside = feed.clone();
+        let mut waiting = pin!(feed.pull_changes(PullChangesRequest {
+            wait: tonic_wait(15),
+            ..Default::default()
+        }));
+        // Sent before it on the same connection, so in hand once this one is answered.
+        let answered = pin!(beside.pull_changes(PullChangesRequest::default()));
+        let Either::Right((answered, _)) = select(&mut waiting, answered).await else {
+            panic!("there is nothing to wait for");
+        };
+        answered.unwrap();
         let idle = processes.anonymous(service);
         let child = processes.child(service);
         signal(child, "TERM").await;
@@ -73,7 +78,7 @@ async fn a_service_told_to_end_answers_what_it_has_in_hand_and_ends_well() {
             .expect("it ends within its drain time")
             .unwrap();
         assert!(status.success(), "{service}: {status}");
-        let answer = waiting.await.unwrap().expect("answered, not cut off");
+        let answer = waiting.await.expect("answered, not cut off");
         assert!(answer.into_inner().changes.is_empty());
         drop(idle);
     }
