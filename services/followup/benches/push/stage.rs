@@ -34,6 +34,10 @@ use uuid::Uuid;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How often it is asked.
 const POLL: Duration = Duration::from_millis(20);
+/// How often the tables are emptied when somebody is in the way.
+const MAX_CLEARINGS: u32 = 5;
+/// `deadlock_detected`.
+const DEADLOCK: &str = "40P01";
 /// Tables that a push writes to.
 const WRITTEN: &str = "beneficiary, entitlement, step, note, note_text, session, person_key, identity, pseudonym, \
                        renewal_alert, referral, outbox, indicator_rollup, access_entry, push_batch";
@@ -126,10 +130,28 @@ impl Stage {
         tx.commit().await.unwrap();
     }
 
-    /// Empties the tables that are written, and lets the server settle: each measure starts from the same state.
+    /// Empties the tables that are written, and lets the server settle: each measure starts from the same state. The service's
+    /// own watches, which read some of them in another order, may be in the way.
     pub async fn clear(&self) {
-        self.run(&format!("TRUNCATE {WRITTEN} CASCADE")).await;
+        for _ in 1..MAX_CLEARINGS {
+            match self.empty().await {
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DEADLOCK) => {}
+                emptied => {
+                    emptied.unwrap();
+                    return self.settle().await;
+                }
+            }
+        }
+        self.empty().await.unwrap();
         self.settle().await;
+    }
+
+    async fn empty(&self) -> sqlx::Result<()> {
+        let statement = AssertSqlSafe(format!("TRUNCATE {WRITTEN} CASCADE"));
+        sqlx::raw_sql(statement)
+            .execute(&self.owner)
+            .await
+            .map(drop)
     }
 
     /// Writes out what is dirty, so that no measure pays for the one before it.
