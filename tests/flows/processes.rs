@@ -4,9 +4,13 @@
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
+    ops::Range,
     path::PathBuf,
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use nonrecours_cli::{journey::Cast, suite::Addresses};
@@ -29,6 +33,22 @@ const ISSUER: &str = "https://issuer.test";
 const AUDIENCE: &str = "nonrecours";
 /// Life of the certificates of the services.
 const CERTIFICATES: time::Duration = time::Duration::days(1);
+
+/// Where services listen, and listen again once they were killed: below the ports that the system gives to connections (from
+/// 32768 on), so that nobody is given one between its choice and the service's start.
+const PORTS: Range<u16> = 20_000..32_000;
+
+/// A port that nobody else in this run is given.
+fn free_port() -> TcpListener {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    let free = (0..count).find_map(|_| {
+        let place = std::process::id().wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = PORTS.start + u16::try_from(place).unwrap();
+        TcpListener::bind(("127.0.0.1", port)).ok()
+    });
+    free.expect("a free port")
+}
 
 /// How the processes are laid out.
 #[derive(Default)]
@@ -133,8 +153,8 @@ impl Processes {
         // Held together until all are taken, so that they differ.
         let held: Vec<Vec<TcpListener>> = SERVICES
             .map(|_| {
-                let listener = |_| TcpListener::bind("127.0.0.1:0").unwrap();
-                (0..=layout.further).map(listener).collect::<Vec<_>>()
+                let instances = 0..=layout.further;
+                instances.map(|_| free_port()).collect::<Vec<_>>()
             })
             .into();
         let mut listens = BTreeMap::new();

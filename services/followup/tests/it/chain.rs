@@ -1,6 +1,6 @@
 //! The chain of the journal: no entry changes, goes or comes unseen, and it goes on when the first ones are purged.
 
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
 use nonrecours_contracts::followup::{
     GetBeneficiaryRequest, beneficiary_service_client::BeneficiaryServiceClient,
@@ -28,7 +28,6 @@ async fn seal_all(suite: &Suite) -> Report {
             if report.waiting == 0 {
                 return report;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, sealing).await.unwrap()
